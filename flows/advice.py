@@ -1,5 +1,7 @@
 """What a flow adds to an error: the parameter, or the flow, that helps."""
 
+from symmv_builder.api.command_line import command_line
+from symmv_builder.api.option_names import imported_by
 from symmv_builder.errors import (
     Locked,
     LockLost,
@@ -16,6 +18,12 @@ from symmv_builder.errors import (
 from symmv_builder.errors.advice import Advice, with_advice
 
 
+def import_first(error: NoEntries | NoShards) -> str:
+    """Name the command that imports a dataset: no flow does."""
+    words = ("import", imported_by(error.dataset), "PATH")
+    return f"run `{command_line(*words, root=error.root)}` first"
+
+
 def add_recordings(error: NoEntries) -> str:
     """Advise how a dataset gets entries, or recordings for those that it has.
 
@@ -24,14 +32,14 @@ def add_recordings(error: NoEntries) -> str:
     if error.taken_down:
         return "give the flow `build` a `folder` of other recordings"
     if error.is_imported and not error.problem:
-        return f"run `symmv import {error.dataset} PATH` first"
+        return import_first(error)
     return f"give the flow `build` of {error.dataset} the parameter `folder`"
 
 
 def build_first(error: NoShards) -> str:
     """Advise how a dataset gets shards."""
     if error.is_imported and not error.problem:
-        return f"run `symmv import {error.dataset} PATH` first"
+        return import_first(error)
     return f"run the flow `build` of {error.dataset} first"
 
 

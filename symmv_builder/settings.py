@@ -58,6 +58,11 @@ class Settings:
     bytes_a_second: int | None = None
     given: frozenset[str] = frozenset()
 
+    @property
+    def named_root(self) -> str | None:
+        """The data root as a command that is typed elsewhere names it; `None` for the default."""
+        return self.root if "root" in self.given else None
+
     def open_site(self) -> "Downloader":
         """Open the downloader behind the crawl; `StopRun` where a program that it needs is missing.
 
@@ -152,6 +157,12 @@ class Setting:
     source: str
     meaning: str
     is_secret: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where the value stands, in words: a file with its line, a variable, a flag."""
+        is_variable = self.source.startswith("environment ")
+        return f"the environment variable {self.variable}" if is_variable else self.source
 
     def wrong(self, rule: str) -> WrongSetting:
         """Make the error for a value that cannot be, named as its writer called it."""

@@ -13,6 +13,7 @@ from symmv_builder.api import building, correcting, jams, media, publishing, rep
 from symmv_builder.api.building import FolderContents
 from symmv_builder.api.correcting import Corrected, Correction
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
+from symmv_builder.api.devices import check_device
 from symmv_builder.api.entry import StoredEntry, stored_entry
 from symmv_builder.api.media import MediaSummary
 from symmv_builder.api.options import checked
@@ -135,6 +136,9 @@ class Dataset:
             # Refused before a root is made or a recipe remembered.
             raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
 
+        if runner is None and plan.models:
+            check_device(self.settings.home.device)
+
         def add_entries(store: Store) -> None:
             if contents:
                 take_in_folder(store, contents, self.name, tell)
@@ -179,6 +183,8 @@ class Dataset:
         from symmv_builder.datasets.imports.take_in import take_in as take_in_release
 
         plan = self.plan(imports.artifacts(self.recipe))
+        if plan.models:
+            check_device(self.settings.home.device)
         runner = runner_here(
             self.settings,
             workers=workers,

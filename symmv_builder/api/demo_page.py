@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from symmv_builder import backends
+from symmv_builder.api.command_line import command_line
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.demo import compare, stage_rows
 from symmv_builder.api.demo_quick import NOTICES, QuickDemo
@@ -53,12 +54,15 @@ def write_tour_page(
         models=_models(tour),
         notices=NOTICES,
         next_steps={
-            f"symmv generate {tour.videos}/sonata-k545.mp4 --out music": "Write music for "
+            command_line("generate", f"{tour.videos}/sonata-k545.mp4", "--out", "music"): "Write "
+            "music for "
             "another video; give it a file of your own.",
             "symmv build symmv --from MY-PAIRS --root my-data": "Build a dataset of your own "
             "recordings: a folder with covers/ and videos/ whose files share names.",
-            f"symmv show sonata-k545 --dataset symmv --root {tour.settings.root}": "See "
-            "everything that is stored of an entry; `symmv --help` lists what else there is.",
+            command_line(
+                "show", "sonata-k545", "--dataset", "symmv", root=tour.settings.root
+            ): "See everything that is stored of an entry; `symmv --help` lists what else there "
+            "is.",
         },
     )
     path = tour.out / "index.html"

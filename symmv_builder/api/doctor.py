@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,9 +22,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from symmv_builder import backends, datasets
+from symmv_builder.api import devices
 from symmv_builder.errors import StopRun, SymMVError
 from symmv_builder.packages import THIS, extras
-from symmv_builder.settings import Settings, read_settings, unknown_variables
+from symmv_builder.settings import (
+    Setting,
+    Settings,
+    find_settings,
+    read_settings,
+    unknown_variables,
+)
 from symmv_builder.storage.ledger_checks import server_version
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.urls import shown_url, without_secrets
@@ -50,15 +56,7 @@ _WHAT_HANGS = {
     "ledger": "see that the database of SYMMV_LEDGER answers",
     "Prefect's server": "see that the server of PREFECT_API_URL answers, or unset it",
 }
-# These weights come from the model hub, the others that are downloaded from the package index.
-_FROM_HUB = frozenset(("clip",))
 _HUB = "https://huggingface.co"
-_TORCH = """
-import json, torch
-cuda = torch.version.cuda or ""
-names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())] if cuda else []
-print(json.dumps([torch.__version__, cuda, names, torch.get_num_threads()]))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +85,10 @@ def examine(
     env = os.environ if environment is None else environment
     try:
         settings, problem = read_settings(env, root=root), ""
+        device = find_settings(env, root=root)["device"]
     except StopRun as error:
         settings, problem = read_settings({}, root=root), str(error)
+        device = find_settings({}, root=root)["device"]
     long_s = max(patience_s, _LONG_PATIENCE_S)
     checks: list[tuple[str, float, Check]] = [
         ("Python", patience_s, _python),
@@ -98,7 +98,7 @@ def examine(
         ("ledger", patience_s, partial(_ledger, settings)),
         ("cache", patience_s, partial(_folder, "cache", backends.cache_folder())),
         ("temporary folder", patience_s, _temporary),
-        ("torch", long_s, partial(_torch, settings.home.device)),
+        ("torch", long_s, partial(_torch, device)),
         *_models(settings, long_s),
         ("downloader", long_s, _downloader),
         ("Prefect's server", patience_s, partial(_prefect, env)),
@@ -222,28 +222,23 @@ def _ledger(settings: Settings) -> Finding:
     return Finding("ledger", WORKS, f"{shown_url(url)}, {version}")
 
 
-def _torch(device: str) -> Finding:
-    """Examine torch's build and devices, from a process of its own: a broken one ends only that."""
+def _torch(device: Setting) -> Finding:
+    """Examine torch's build and devices, and whether the device of the settings is one of them."""
     try:
+        torch = devices.find_torch()
+    except devices.TorchBroken as error:
         version = importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError:
+        return Finding("torch", BROKEN, f"{version}: {error}", "install torch anew")
+    if torch is None:
         advice = f"pip install '{THIS}[models]'"
         return Finding("torch", BROKEN, "not installed: the models need it", advice)
-    command = [sys.executable, "-c", _TORCH]
-    process = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=_LONG_PATIENCE_S
-    )
-    if process.returncode:
-        last_line = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-        return Finding("torch", BROKEN, f"{version}: {last_line}", "install torch anew")
-    version, cuda, names, threads = json.loads(process.stdout.strip().splitlines()[-1])
-    build = f"CUDA {cuda}" if cuda else "CPU"
-    on_cpu = f"{amount(threads, 'thread')} of the CPU"
-    finding = f"{version}, build for {build}, {', '.join(names) or on_cpu}"
-    if device != "cpu" and not names:
-        why = "this build of torch has no CUDA" if not cuda else "torch finds no GPU"
-        return Finding("torch", BROKEN, finding, f"{why}: unset SYMMV_DEVICE, which is {device}")
-    return Finding("torch", WORKS, f"{finding}; models run on {device}")
+    build = f"CUDA {torch.cuda}" if torch.cuda else "CPU"
+    places = ", ".join(torch.gpus) or f"{amount(torch.threads, 'thread')} of the CPU"
+    finding = f"{torch.version}, build for {build}, {places}"
+    if fault := torch.fault_of(device.value):
+        advice = f"{fault}: device is {device.value} by {device.place}; set it to cpu there"
+        return Finding("torch", BROKEN, finding, advice)
+    return Finding("torch", WORKS, f"{finding}; models run on {device.value}")
 
 
 def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float, Check]]:
@@ -270,7 +265,7 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
             usable.append(name)
         except StopRun as error:
             missing[name] = error
-            if _only_weights_lack(slot, name):
+            if name not in home.paths and _only_weights_lack(slot, name):
                 fetched.append(name)
     words = {"here": usable, "downloaded at first use": fetched}
     words["missing"] = [name for name in missing if name not in fetched]
@@ -283,8 +278,16 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
     advice, fetch = str(missing[name]), name if backends.can_be_fetched(missing[name]) else ""
     if name not in fetched:
         return Finding(what, BROKEN if needed else ABSENT, finding, advice, fetch)
-    if problem := _no_way_to(slot):
+    # Of weights on the model hub it is known how another machine gets them; the others that are
+    # downloaded come from the package index.
+    how = getattr(missing[name], "how", "")
+    problem = _no_way_to(is_on_hub=bool(how))
+    if problem and not how:
         advice, fetch = f"get the weights of {name} where there is network", name
+    elif problem:
+        advice, fetch = how, ""
+    elif fetch:
+        advice = f"the weights of {name} are not here yet"
     state = BROKEN if problem and needed else ABSENT
     return Finding(what, state, f"{finding}{problem and f' ({problem})'}", advice, fetch)
 
@@ -296,11 +299,11 @@ def _only_weights_lack(slot: str, name: str) -> bool:
     return has_packages and backends.about(slot, name).fetched
 
 
-def _no_way_to(slot: str) -> str:
+def _no_way_to(*, is_on_hub: bool) -> str:
     """Tell why weights cannot be downloaded now; empty where they can, as far as is known."""
     if backends.is_offline():
         return "HF_HUB_OFFLINE is set"
-    if slot not in _FROM_HUB:
+    if not is_on_hub:
         return ""
     hub = urlsplit(os.environ.get("HF_ENDPOINT") or _HUB)
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):

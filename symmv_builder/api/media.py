@@ -67,7 +67,7 @@ def export(
         tell=tell,
     )
     note_export(
-        store.root, dataset, folder, media.format,
+        store.root, dataset, folder, media.format, media.chosen(),
         tell=lambda text: tell(Event("note", "", detail=text)),
     )  # fmt: skip
     return summary

@@ -40,6 +40,13 @@ def option_of(argument: str) -> str:
     return _OPTIONS.get(argument) or "--" + argument.strip("_").replace("_", "-")
 
 
+def looks_at_pictures(model: str) -> bool:
+    """Check whether a model is one that ``--clip`` chooses among."""
+    from symmv_builder.backends import all_models
+
+    return ("clip", model) in all_models()
+
+
 def imported_by(dataset: str) -> str:
     """What `symmv import` is given to import a dataset: its name, or a recipe file of one's own."""
     from symmv_builder.datasets import importable

@@ -44,6 +44,8 @@ HELP = {
     "files were made, `default` by the built-in recipe again.",
     "model": "Use another model: SLOT=NAME, as `symmv models` lists them. May be repeated.",
     "clip": "Short for --model clip=NAME; `untrained` gives the right shapes and no meaning.",
+    "watching-clip": "Watch videos with this CLIP model, as `symmv models` lists them, in place of "
+    "the one that the training learned with; `untrained` gives the right shapes and no meaning.",
     "patience": "Longest that one step may take on one entry, in seconds.",
     "load-patience": "Longest that a worker may take to start, or to load or fetch a model, in "
     "seconds.",

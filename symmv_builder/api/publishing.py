@@ -19,7 +19,7 @@ from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.remembered import require_known, require_receipt
 from symmv_builder.datasets.takedown import Takedown
-from symmv_builder.errors import ReleaseExists, ReleaseRefused, WrongArguments
+from symmv_builder.errors import ReleaseRefused, WrongArguments
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings
@@ -29,7 +29,7 @@ from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.store import Store
 from symmv_builder.storage.urls import shown_url
 
-__all__ = ["ExportSummary", "Outdated", "Released", "Takedown", "Terms"]
+__all__ = ["ExportSummary", "Exported", "Outdated", "Released", "Takedown", "Terms"]
 
 Say = Callable[[str], object]
 
@@ -107,6 +107,9 @@ def release(
     """
     releases.check_version(version)
     about = read_about(terms.about) if terms.about else None
+    for place in terms.places:
+        # Before a release is made for it.
+        copies.check_origin(store, dataset, version, place)
     is_new = not is_to_be_copied(store, dataset, version, terms)
     if is_new:
         receipt = releasing.release(
@@ -183,7 +186,7 @@ def release_next(
         if terms.places:
             return release(store, dataset, last, terms=terms, wait=wait, tell=tell)
         return _released(store, dataset, last, released[last], is_new=False)
-    next_version = releases.next_version(list(released))
+    next_version = releases.next_free(store, dataset)
     return release(store, dataset, next_version, terms=terms, wait=wait, tell=tell)
 
 
@@ -224,9 +227,7 @@ def check_releasable(
         )
     if version is not None:
         releases.check_version(version)
-        versions = list(releases.find_releases(store, dataset))
-        if version in versions:
-            raise ReleaseExists(dataset, version, releases.next_version(versions))
+        releases.check_free(store, dataset, version)
     about = read_about(terms.about) if terms.about else releasing.said_before(store, dataset)
     receipt_models = {
         "models": [{"slot": slot, "backend": name} for slot, name in plan.models],

@@ -326,8 +326,7 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
         except (RuntimeError, AssertionError) as error:
             if home.device == "cpu":
                 raise
-            where = f"SYMMV_DEVICE={home.device}"
-            problem = f"{name} cannot run with {where}: {in_short(error)}"
+            problem = f"{name} cannot run on {home.device}: {in_short(error)}"
             raise NoDevice(home.device, problem) from error
     return _loaded[key]
 

@@ -1,14 +1,30 @@
 """Files of a model out of the model hub's cache, else from the hub."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.backends import may_fetch
+from symmv_builder.backends import is_offline, may_fetch
 from symmv_builder.errors import MissingWeights
 
 LOG = logging.getLogger(__name__)
+
+
+def how_to_get(
+    repository: str, files: Sequence[str], variable: str, *, revision: str = "main"
+) -> str:
+    """Say how a machine without network gets the `files` (patterns) that `snapshot` takes.
+
+    A repository holds the same weights in other forms, too: without patterns `hf download` would
+    get them all.
+    """
+    chosen = [] if revision == "main" else ["--revision", revision]
+    for pattern in files:
+        chosen += ["--include", pattern]
+    command = shlex.join(["hf", "download", repository, *chosen, "--local-dir", "FOLDER"])
+    return f"Run `{command}` where there is network and set {variable}=FOLDER"
 
 
 def snapshot(
@@ -39,10 +55,11 @@ def snapshot(
     try:
         return Path(hub.snapshot_download(**arguments, local_files_only=True))
     except errors.LocalEntryNotFoundError:
-        if hub.constants.HF_HUB_OFFLINE or not may_fetch():
-            offline = "HF_HUB_OFFLINE is set and " if hub.constants.HF_HUB_OFFLINE else ""
-            cause = f"{offline}they are not in the hub's cache"
-            raise MissingWeights(name, f"{name} has no weights: {cause}", how) from None
+        offline = hub.constants.HF_HUB_OFFLINE or is_offline()
+        if offline or not may_fetch():
+            cause = f"{'HF_HUB_OFFLINE is set and ' * offline}they are not in the hub's cache"
+            problem = f"{name} has no weights: {cause}"
+            raise MissingWeights(name, problem, how, can_be_fetched=not offline) from None
     LOG.info("getting the weights of %s from the model hub, out of %s", name, repository)
     try:
         # The download repeats itself for half a minute where there is no network.

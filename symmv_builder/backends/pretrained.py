@@ -21,7 +21,7 @@ from symmv_builder.backends import (
     lacking,
     package_version,
 )
-from symmv_builder.backends.hub import snapshot
+from symmv_builder.backends.hub import how_to_get, snapshot
 from symmv_builder.backends.slots import Prepare
 from symmv_builder.errors import WrongWeights
 
@@ -46,10 +46,12 @@ class Published:
 
     @property
     def how(self) -> str:
-        return (
-            f"Run `hf download {self.repository} --local-dir FOLDER` where there is network and "
-            f"set {self.variable}=FOLDER"
-        )
+        return how_to_get(self.repository, self.files, self.variable, revision=self.revision)
+
+    @property
+    def files(self) -> list[str]:
+        """What is fetched: of the two forms of weights, those that the repository has."""
+        return [*DESCRIPTIONS, *WEIGHTS, *self.more]
 
     def find(self, home: ModelHome) -> tuple[Path, Path]:
         """Find folder and file of weights; `StopRun` where they are not complete, or other ones."""
@@ -57,8 +59,7 @@ class Published:
         if self.name in home.paths:
             folder = Path(home.paths[self.name]).expanduser()
         else:
-            files = [*DESCRIPTIONS, *WEIGHTS, *self.more]
-            folder = snapshot(self.name, self.repository, self.revision, files, self.how)
+            folder = snapshot(self.name, self.repository, self.revision, self.files, self.how)
         weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
         missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
         if weights is None or missing:

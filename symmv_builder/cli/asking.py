@@ -12,6 +12,7 @@ from symmv_builder.api import questions
 from symmv_builder.api.texts import taken_down
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.advice import advised
+from symmv_builder.cli.hints import command
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report import tables
 from symmv_builder.text import amount, harmless
@@ -56,7 +57,7 @@ def status(
         if state.lost:
             complain(
                 f"{state.dataset} lacks {amount(len(state.lost), 'shard')} that a repair put "
-                f"aside; run `symmv build {state.dataset}`"
+                f"aside; run {command('build', state.dataset)}"
             )
     if answer.faults or any(state.lost for state in shown) or (dataset and not shown):
         raise typer.Exit(1)

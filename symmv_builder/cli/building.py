@@ -14,6 +14,7 @@ from symmv_builder.api.options import PATIENCE_S, models_of, names_of, reasons_o
 from symmv_builder.api.texts import taken_down
 from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
+from symmv_builder.cli.hints import command
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report.progress import Progress
 from symmv_builder.text import amount, harmless
@@ -131,11 +132,12 @@ def print_summary(summary: Summary, root: str) -> None:
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
         say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")
-    mended = f"`symmv verify {summary.dataset} --repair` mends it"
+    mended = f"{command('verify', summary.dataset, '--repair')} mends it"
     if summary.lacking:
+        taken_in = f"{command('build', summary.dataset, '--from', 'FOLDER')} takes it in"
         complain(
-            f"{summary.lacking} of the unfinished entries lack a recording: `symmv build "
-            f"{summary.dataset} --from FOLDER` takes it in; where it was there, {mended}"
+            f"{summary.lacking} of the unfinished entries lack a recording: {taken_in}; where it "
+            f"was there, {mended}"
         )
     if summary.unfinished > summary.lacking:
         complain(
@@ -155,8 +157,8 @@ def _print_failures(summary: Summary) -> None:
         example = harmless(f"{each.example}: {each.detail}", 600)
         complain(f"{each.where}: {each.entries} failed, for example {example}")
     makers = sorted({each.package or "symmv-builder" for each in summary.failed})
+    why = command("why", summary.failed[0].example, "--dataset", summary.dataset)
     complain(
-        f"please report it to the makers of {', '.join(makers)}, with what "
-        f"`symmv why {summary.failed[0].example}` shows; another "
+        f"please report it to the makers of {', '.join(makers)}, with what {why} shows; another "
         "version of the program tries them again by itself, --retry failed does it now"
     )

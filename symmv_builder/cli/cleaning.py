@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from symmv_builder.cli import options
+from symmv_builder.cli.hints import command
 from symmv_builder.cli.saying import remark, say
 from symmv_builder.report import tables
 from symmv_builder.text import amount
@@ -79,8 +80,8 @@ def clean(
     done = "freed" if yes else "could be freed; --yes frees it"
     say(f"{amount(waste.files, 'file')}, {waste.size_bytes / 1e6:.1f} MB in {waste.root} {done}")
     if rejected:
-        named = waste.dataset or "DATASET"
+        words = (waste.dataset or "DATASET", "--from", "FOLDER", "--retry", "REASON")
         say(
-            "to try an entry again whose recordings are freed: `symmv build "
-            f"{named} --from FOLDER --retry REASON`, with its recordings in FOLDER"
+            f"to try an entry again whose recordings are freed: {command('build', *words)}, with "
+            "its recordings in FOLDER"
         )

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ from rich.table import Table
 
 from symmv_builder.api.options import HELP, models_of, reasons_of
 from symmv_builder.cli import options
+from symmv_builder.cli.exporting import words_of
+from symmv_builder.cli.hints import command
 from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.report import tables
 from symmv_builder.report.progress import Progress
@@ -119,7 +120,8 @@ def review(
         verdict = totals[each.entry_id]
         tables.add_row(table, *cells, each.official_title, each.official_channel, str(verdict))
     tables.show(table)
-    say(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE | --reviewed")
+    promoted = command("promote", dataset)
+    say(f"{len(waiting)} wait; {promoted} takes ENTRY... | --above SCORE | --reviewed")
 
 
 def promote(
@@ -200,12 +202,15 @@ def takedown(
 
     store = options.settings(root).open_standing()
     takedown = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
-    say(f"removed: {', '.join(takedown.entries) or 'no entry'}")
+    if takedown.is_repeated:
+        say(f"{name} was taken down already")
+    else:
+        say(f"removed: {', '.join(takedown.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(takedown.sources)}")
     for other, entries in others_that_use(store, dataset, takedown).items():
         for entry in entries:
-            command = shlex.join(["symmv", "takedown", other, entry, "--reason", reason])
-            say(f"{other} uses the same recording for {entry}; it goes with `{command}`")
+            its_takedown = command("takedown", other, entry, "--reason", reason)
+            say(f"{other} uses the same recording for {entry}; it goes with {its_takedown}")
     for path in takedown.shards:
         say(f"rewrote {path}")
     for version in takedown.withdrawn:
@@ -213,11 +218,10 @@ def takedown(
     for version in takedown.released:
         say(f"released {version} without it")
     for exported in exports_of(store, dataset):
-        form = f" --format {exported.format}" if exported.format else ""
         where = "" if exported.is_here else f" on {exported.machine}"
         say(
             f"{exported.folder}{where} was exported before; export to it again, or delete it: "
-            f"`symmv export {dataset} {shlex.quote(exported.folder)}{form}`"
+            f"{command('export', dataset, exported.folder, *words_of(exported))}"
         )
     for copy in outdated_copies(store, dataset):
         option = "--push" if copy.to.startswith("hf://") else "--to"
@@ -225,7 +229,7 @@ def takedown(
         if copy.successor:
             say(
                 f"{remainder}; replace it: "
-                f"`symmv release {dataset} {copy.successor} {option} {shlex.quote(copy.to)}`"
+                f"{command('release', dataset, copy.successor, option, copy.to)}"
             )
         else:
             say(f"{remainder}; delete it there: no release stands that could replace it")

@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from symmv_builder.api.option_names import option_of
 from symmv_builder.api.options import HELP, PATIENCE_S, size_bytes
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import options
@@ -15,6 +16,9 @@ from symmv_builder.errors import UnknownName
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 from symmv_builder.text import amount
+
+if TYPE_CHECKING:
+    from symmv_builder.api.publishing import Exported
 
 Format = Annotated[str | None, typer.Option("--format", help=HELP["format"], show_default=False)]
 Sound = Annotated[str | None, typer.Option(help=HELP["sound"], show_default=False)]
@@ -120,6 +124,21 @@ def export(
         reasons = summary.left_out
     if reasons:
         sys.stderr.write(f"symmv: {left_out(dataset, reasons)}\n")
+
+
+def words_of(exported: "Exported") -> list[str]:
+    """The options that make an export again as it was made."""
+    words = ["--format", exported.format] if exported.format else []
+    for name, value in exported.choices.items():
+        option = option_of(name)
+        if name == "shard_bytes":
+            words += [option, str(max(1, value // 2**20))]
+        elif value is True:
+            words.append(option)
+        else:
+            for each in value if isinstance(value, list) else [value]:
+                words += [option, str(each)]
+    return words
 
 
 def _jams(settings: Settings, dataset: str, out: Path, media_url: str | None) -> None:

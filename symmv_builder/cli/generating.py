@@ -106,7 +106,7 @@ def generate(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("generated"),
     overwrite: options.Overwrite = False,
-    clip: options.Clip = None,
+    clip: options.WatchingClip = None,
     root: options.Root = None,
 ) -> None:
     """Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.

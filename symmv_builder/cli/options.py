@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from symmv_builder.api.options import HELP, checked, reasons_of
-from symmv_builder.cli import completing
+from symmv_builder.cli import completing, hints
 from symmv_builder.settings import Settings, read_settings
 
 
@@ -31,6 +31,7 @@ Root = Annotated[
     str | None,
     typer.Option(
         "--root",
+        callback=hints.remember_root,
         help=HELP["root"],
         show_default=False,
     ),
@@ -77,6 +78,16 @@ Clip = Annotated[
     typer.Option(
         "--clip",
         help=HELP["clip"],
+        show_default=False,
+        autocompletion=completing.clips,
+    ),
+]
+# Of a command that writes music: its `--model` is a training.
+WatchingClip = Annotated[
+    str | None,
+    typer.Option(
+        "--clip",
+        help=HELP["watching-clip"],
         show_default=False,
         autocompletion=completing.clips,
     ),

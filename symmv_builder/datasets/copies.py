@@ -5,8 +5,9 @@ among the manifests), so that a takedown can say which of them must be replaced.
 what makes a copy valid comes last: the tag on the hub, ``receipt.json`` elsewhere.
 """
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -54,8 +55,13 @@ def check_place(to: str) -> None:
         hub_upload.repository_of(to)
     elif "\0" in to or not to.strip():
         raise WrongArguments("`to` takes a folder or an address such as s3://BUCKET/PREFIX")
-    else:
+    elif "://" in to:
         Root(to)
+    else:
+        path = Path(to).absolute()
+        existing = next((each for each in (path, *path.parents) if each.exists()), path)
+        if existing.is_file():
+            raise WrongArguments(f"`to` {to}: {existing} is a file, and copies go into a folder")
 
 
 def copies(store: Store, dataset: str) -> list[Copy]:
@@ -99,16 +105,17 @@ def copy_to(
     version as tag. Everything else is a folder or an fsspec url below which ``DATASET/VERSION/``
     is written. Withdrawn versions that were copied there before are removed from it.
     `StopRun` where there is no such release, where the place refuses, or holds something else under
-    its name; `Damaged` where the release here is not what its receipt says.
+    its name, or a release of the dataset from another data root; `Damaged` where the release
+    here is not what its receipt says.
     """
     check_place(to)
-    address = to if to.startswith(HUB) else shown_url(to)
+    address = _address(to)
     with changes.writing(store, dataset, wait=wait, tell=tell):
         standing = releases.find_releases(store, dataset)
         if version not in standing:
             raise NotFound(f"release of {dataset}", version, store.root.shown)
-        old = [c.version for c in copies(store, dataset) if c.to == address]
-        withdrawn = [v for v in old if v not in standing]
+        withdrawn = [v for v in _versions_at(store, dataset, to) if v not in standing]
+        check_origin(store, dataset, version, to)
         if Copy(version, address, True) not in copies(store, dataset):
             _note(store, dataset, Copy(version, address, False))
         if to.startswith(HUB):
@@ -120,18 +127,68 @@ def copy_to(
             for name in withdrawn:
                 _remove(Root(to), f"{dataset}/{name}")
                 tell(f"removed {name} from {address}")
-        _note(store, dataset, Copy(version, address, True), without=withdrawn)
+        _note(store, dataset, Copy(version, address, True), without=withdrawn, spelled=to)
     return is_new
+
+
+def check_origin(store: Store, dataset: str, version: str, to: str) -> None:
+    """Raise `StopRun` where a folder holds a release of the dataset from another data root.
+
+    Each release there, beside the `version` to be copied, has to be one that this root released,
+    by the sha256 of its receipt. Versions that were withdrawn before these were kept are known by
+    the list of copies. Of the hub, which holds one release, nothing is asked.
+    """
+    if to.startswith(HUB):
+        return
+    target = Root(to)
+    known = releases.withdrawn(store, dataset)
+    for name in releases.versions(store, dataset):
+        receipt = store.manifests.read(releases.copy_of(dataset, name)) or b""
+        known[name] = hashlib.sha256(receipt).hexdigest()
+    ours = _versions_at(store, dataset, to)
+    for name in set(target.folders(dataset)) - {version}:
+        copied = target.read(f"{dataset}/{name}/{_RECEIPT}")
+        if copied is None or (name in ours and name not in known):
+            continue
+        if hashlib.sha256(copied).hexdigest() != known.get(name):
+            where = f"{target.shown.rstrip('/')}/{dataset}"
+            cause = f"its {name} was not released from this data root; copy to another place"
+            raise CannotWrite(where, cause)
+
+
+def _versions_at(store: Store, dataset: str, to: str) -> list[str]:
+    """List the versions that were copied to a place, as far as it is written down."""
+    places = (_address(to), to)
+    return [copy.version for copy in copies(store, dataset) if copy.to in places]
+
+
+def _address(to: str) -> str:
+    """Write a place as it is from every folder of this machine, without secrets."""
+    if to.startswith(HUB):
+        return to
+    return shown_url(to) if "://" in to else str(Path(to).absolute())
 
 
 def _record(dataset: str) -> str:
     return f"releases/{dataset}.copies.json"
 
 
-def _note(store: Store, dataset: str, copy: Copy, without: list[str] | None = None) -> None:
-    """Write down a copy; versions of `without` are gone from its place."""
-    versions = {copy.version, *(without or ())}
-    remaining = [c for c in copies(store, dataset) if c.to != copy.to or c.version not in versions]
+def _note(
+    store: Store,
+    dataset: str,
+    copy: Copy,
+    without: Sequence[str] = (),
+    *,
+    spelled: str = "",
+) -> None:
+    """Write down a copy; versions of `without` are gone from its place.
+
+    `spelled` is how earlier versions of the program wrote the place down.
+    """
+    places, versions = {copy.to, spelled}, {copy.version, *without}
+    remaining = [
+        c for c in copies(store, dataset) if c.to not in places or c.version not in versions
+    ]
     table = {"copies": [asdict(each) for each in (*remaining, copy)]}
     store.manifests.write(_record(dataset), (json.dumps(table, indent=1) + "\n").encode())
 

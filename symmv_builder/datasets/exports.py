@@ -6,9 +6,11 @@ not disturb each other. A folder that was moved or copied by hand is not known.
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from symmv_builder.errors import CannotWrite, Damaged
 from symmv_builder.storage.manifests import read_object
@@ -20,12 +22,14 @@ from symmv_builder.storage.root import Root
 class Exported:
     """A folder of a machine that an export was written to, and in which `format`.
 
-    The format is empty where it is the layout of the dataset's own paper.
+    The format is empty where it is the layout of the dataset's own paper. `choices` are those of
+    the export beside its format that were not the default, by the names of arguments.
     """
 
     folder: str
     format: str
     machine: str
+    choices: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def is_here(self) -> bool:
@@ -43,11 +47,12 @@ def note_export(
     dataset: str,
     folder: Path,
     format_: str = "",
+    choices: Mapping[str, Any] = MappingProxyType({}),
     *,
     tell: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Remember an export; where the data root cannot be written to, that is told."""
-    exported = Exported(str(folder.resolve()), format_, machine())
+    exported = Exported(str(folder.resolve()), format_, machine(), dict(choices))
     place = _place(dataset, exported)
     try:
         root.write(place, (json.dumps(asdict(exported), sort_keys=True) + "\n").encode())
@@ -71,5 +76,7 @@ def exports(root: Root, dataset: str) -> list[Exported]:
 
 
 def _place(dataset: str, exported: Exported) -> str:
-    text = json.dumps(asdict(exported), sort_keys=True)
+    # The last export into a folder counts: its choices are no part of the name.
+    named = {"folder": exported.folder, "format": exported.format, "machine": exported.machine}
+    text = json.dumps(named, sort_keys=True)
     return f"{dataset}/exports/{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"

@@ -6,7 +6,7 @@ from typing import Any
 from symmv_builder.datasets import changes, remembered
 from symmv_builder.datasets.card import facts, licences
 from symmv_builder.datasets.imports import published_licence
-from symmv_builder.errors import ReleaseExists, ReleaseRefused
+from symmv_builder.errors import ReleaseRefused
 from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.store import Store
 
@@ -119,9 +119,7 @@ def check(store: Store, dataset: str, version: str) -> dict[str, Any]:
             "mean nothing and are not released",
             "build with trained weights",
         )
-    released = releases.find_releases(store, dataset)
-    if version in released:
-        raise ReleaseExists(dataset, version, releases.next_version(list(released)))
+    releases.check_free(store, dataset, version)
     barred = {source.url for source in manifests.read_blocklist(store.manifests)}
     values = {"music_url": barred, "video_url": barred}
     for shard in receipt["shards"] if barred else ():

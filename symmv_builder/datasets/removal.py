@@ -169,7 +169,8 @@ def put_release(store: Store, dataset: str, version: str, receipt: Mapping[str, 
 
 
 def withdraw_release(store: Store, dataset: str, *, version: str) -> None:
-    """Remove a release."""
+    """Remove a release; its number stays taken."""
+    releases.note_withdrawn(store, dataset, version)
     releases.withdraw(store, dataset, version)
 
 

@@ -18,13 +18,17 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made."""
+    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made.
+
+    With `is_repeated` nothing was left to remove: the recordings were barred before.
+    """
 
     entries: tuple[str, ...]
     sources: tuple[str, ...]
     shards: tuple[str, ...]
     withdrawn: tuple[str, ...]
     released: tuple[str, ...]
+    is_repeated: bool = False
 
 
 def take_down(
@@ -61,7 +65,9 @@ def _takedown_of(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedo
     # Of a release that was found to be damaged no successor was made.
     standing = releases.find_releases(store, dataset).keys()
     return Takedown(
-        **planned | {"released": tuple(v for v in planned["released"] if v in standing)}
+        **planned | {"released": tuple(v for v in planned["released"] if v in standing)},
+        # Plans of earlier versions of the program do not say it.
+        is_repeated=about.get("is_repeated", False),
     )
 
 
@@ -95,6 +101,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     urls = {source.url for source in barred}
     ids = {entry.entry_id for entry in gone} | {states.entry_id_of(item.source) for item in moved}
     ids |= {row["entry_id"] for row in rows({name}, urls)}
+    is_repeated = not ids and barred <= manifests.read_blocklist(store.manifests).keys()
     holding = [
         version
         for version in sorted(released, key=releases.numbers_of)
@@ -104,7 +111,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     ]
     # A copy for those who go on with the latest release; older ones are only withdrawn.
     newest = max(released, key=releases.numbers_of) if released else ""
-    successors = {newest: releases.next_version(list(released))} if newest in holding else {}
+    successors = {newest: releases.next_free(store, dataset)} if newest in holding else {}
     shards = (
         removal.holding_shards(store.root, dataset, shards_receipt, ids) if shards_receipt else []
     )
@@ -114,6 +121,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
         kind="takedown",
         about={
             "asked": {"name": name, "whole": whole},
+            "is_repeated": is_repeated,
             "done": {
                 "entries": sorted(ids),
                 "sources": sorted(urls),

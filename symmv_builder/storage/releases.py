@@ -1,14 +1,17 @@
 """A release: shards, checksums, cards and, last of all, the receipt. It never changes.
 
 ``releases/<dataset>/<version>/`` below the data root holds copies of the shards;
-``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
+``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review. Of one that
+was withdrawn ``releases/<dataset>.withdrawn.json`` keeps the number and the sha256 of the receipt.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symmv_builder.errors import MalformedFile, WrongSetting
+from symmv_builder.errors import MalformedFile, ReleaseExists, WrongSetting
 from symmv_builder.storage.manifests import read_object
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import copy_shard, open_shard, shards_of
@@ -45,6 +48,35 @@ def next_version(existing: Sequence[str]) -> str:
         return "1.0.0"
     major, minor, patch = max(map(numbers_of, existing))
     return f"{major}.{minor}.{patch + 1}"
+
+
+def next_free(store: Store, dataset: str) -> str:
+    """Name the version that comes after all that were ever released of a dataset."""
+    return next_version([*versions(store, dataset), *withdrawn(store, dataset)])
+
+
+def check_free(store: Store, dataset: str, version: str) -> None:
+    """Raise `StopRun` for a version that stands or was withdrawn: it never means anything else."""
+    is_withdrawn = version in withdrawn(store, dataset)
+    if is_withdrawn or version in versions(store, dataset):
+        raise ReleaseExists(dataset, version, next_free(store, dataset), is_withdrawn)
+
+
+def withdrawn(store: Store, dataset: str) -> dict[str, str]:
+    """The sha256 of the receipt of every release that was withdrawn, by version."""
+    name = _withdrawn_name(dataset)
+    if store.manifests.read(name) is None:
+        return {}
+    remedy = "put it back from a copy"
+    table = read_object(store.manifests, name, "a list of withdrawn releases", remedy)
+    if not all(_VERSION.fullmatch(key) and isinstance(table[key], str) for key in table):
+        problem = f"it is not a list of withdrawn releases: {remedy}"
+        raise MalformedFile(store.manifests.path(name), problem)
+    return table
+
+
+def _withdrawn_name(dataset: str) -> str:
+    return f"releases/{dataset}.withdrawn.json"
 
 
 def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
@@ -108,8 +140,20 @@ def copy_of(dataset: str, version: str) -> str:
     return f"releases/{dataset}-{version}.json"
 
 
+def note_withdrawn(store: Store, dataset: str, version: str) -> None:
+    """Write down that a release, which still stands, is going to be withdrawn."""
+    receipt = store.manifests.read(copy_of(dataset, version))
+    if receipt is not None:
+        table = {**withdrawn(store, dataset), version: hashlib.sha256(receipt).hexdigest()}
+        text = json.dumps(dict(sorted(table.items())), indent=1) + "\n"
+        store.manifests.write(_withdrawn_name(dataset), text.encode())
+
+
 def withdraw(store: Store, dataset: str, version: str) -> None:
-    """Remove a release: its receipt first, so that nobody takes what is half gone."""
+    """Remove a release, or what was begun of one.
+
+    Its receipt goes first, so that nobody takes what is half gone.
+    """
     store.manifests.remove(copy_of(dataset, version))
     folder = folder_of(dataset, version)
     store.root.remove(f"{folder}/receipt.json")

@@ -1,6 +1,7 @@
 """What works is said, what does not is named with advice, and nothing waits for ever."""
 
 import json
+import re
 import socket
 import sqlite3
 import subprocess
@@ -13,8 +14,12 @@ from pathlib import Path
 import pytest
 
 from symmv_builder.api import doctor
+from symmv_builder.api.catalogue import get_models
 from symmv_builder.api.doctor import ABSENT, BROKEN, WORKS, Finding
+from symmv_builder.backends import ModelHome
 from symmv_builder.cli import main
+from symmv_builder.cli.doctoring import with_command
+from symmv_builder.settings import read_settings
 from tests.environments import base, make_environment, run
 
 
@@ -189,6 +194,42 @@ def test_a_check_that_fails_in_an_unforeseen_way_hides_nothing_else() -> None:
     bad, good = doctor._run_all(checks)
     assert (bad.state, good.state) == (BROKEN, WORKS)
     assert "KeyError" in bad.found
+
+
+@pytest.mark.parametrize("problem", ["", "the hub cannot be reached"])
+@pytest.mark.parametrize(
+    ("slot", "name", "file"),
+    [
+        ("clip", "vit-b-32", "pytorch_model.bin"),
+        ("codec", "encodec", "config.json"),
+        ("separation", "htdemucs", "955717e8.safetensors"),
+    ],
+)
+def test_weights_of_the_hub_are_downloaded_at_first_use_or_got_elsewhere(
+    slot: str, name: str, file: str, problem: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One hint, which is true here: it is that of `symmv models get` where there is no network."""
+    constants = pytest.importorskip("huggingface_hub.constants")
+    hub = pytest.importorskip("huggingface_hub")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(hub, "hf_hub_url", lambda *_, **__: "http://127.0.0.1:9/config.json")
+    monkeypatch.setattr(doctor, "_no_way_to", lambda **_: problem)
+    monkeypatch.setattr(doctor, "_only_weights_lack", lambda *_: True)
+    found = with_command(doctor._slot(ModelHome(), slot, [name]))
+    assert f"downloaded at first use: {name}" in found.found
+    if not problem:
+        assert found.advice == (
+            f"the weights of {name} are not here yet; run: symmv models get {name}"
+        )
+        return
+    assert re.match(rf"Run `hf download \S+ .*--include {file} .*--local-dir FOLDER`", found.advice)
+    [got] = get_models(read_settings({}), [name])
+    assert got.problem.endswith(found.advice)
+    # A folder that is named and lacks something is not filled by a download.
+    named = doctor._slot(ModelHome(paths={name: str(tmp_path)}), slot, [name])
+    assert (named.state, f"missing: {name}" in named.found) == (BROKEN, True)
 
 
 @pytest.mark.slow

@@ -13,8 +13,14 @@ from tests.loopback import make_video
 
 RECIPE = 'name = "NAME"\npairs = false\n[splits]\ntrain = 1\n[steps.music_asset]\n'
 REFUSED = [
-    ("release muvisync 1.0.0", "muvisync has no shards in root; run `symmv build muvisync` first"),
-    ("release pop909 1.0.0", "pop909 has no shards in root; run `symmv import pop909 PATH` first"),
+    (
+        "release muvisync 1.0.0",
+        "muvisync has no shards in root; run `symmv build muvisync --root root` first",
+    ),
+    (
+        "release pop909 1.0.0",
+        "pop909 has no shards in root; run `symmv import pop909 PATH --root root` first",
+    ),
     ("release nosuch 1.0.0", "no dataset is called 'nosuch'"),
     ("export nosuch out", "no dataset is called 'nosuch'"),
     ("takedown muvisync nosuch --reason asked", "no entry is called 'nosuch'"),
@@ -92,7 +98,7 @@ def test_a_build_says_what_was_taken_down_through_another_dataset(run: Any) -> N
         assert (built.made, built.taken_down) == (2, 0)
     code, out = run("takedown", "one", "clip0", "--reason", "not ours", "--root", "root")
     assert code == 0
-    hint = "`symmv takedown two clip0 --reason 'not ours'`"
+    hint = "`symmv takedown two clip0 --reason 'not ours' --root root`"
     assert f"two uses the same recording for clip0; it goes with {hint}" in " ".join(out.split())
     code, out = run("status", "two", "--root", "root")
     assert "1 entry is left out: a recording was taken down through" in out

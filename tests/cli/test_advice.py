@@ -1,9 +1,21 @@
 """What a person at a terminal reads of an error: what is wrong, and what to type."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from symmv_builder import errors
+from symmv_builder.cli import hints
 from symmv_builder.cli.advice import ADVICE, advised
+
+
+@pytest.fixture(autouse=True)
+def root_of_the_call() -> Iterator[None]:
+    """Tests of other modules may have called commands with roots of their own."""
+    hints.remember_root(None)
+    yield
+    hints.remember_root(None)
+
 
 SAID = [
     (
@@ -64,6 +76,16 @@ SAID = [
         errors.RecipeError("recipe.toml", "no", is_remembered=True, is_installed=True),
         "recipe.toml: no; a build by a recipe file, or by --as default, replaces it",
     ),
+    (
+        errors.MissingWeights("vit-b-32", "vit-b-32 has no weights", "Run `hf`"),
+        "vit-b-32 has no weights. Run `hf`; to try a build out without them: `symmv build DATASET "
+        "--clip untrained`; its features have no meaning",
+    ),
+    (
+        errors.MissingWeights("vit-b-32", "vit-b-32 has no weights", "Run `hf`", True),
+        "vit-b-32 has no weights; run: symmv models get vit-b-32",
+    ),
+    (errors.MissingWeights("encodec", "it has none", "Run `hf`"), "it has none. Run `hf`"),
     (errors.StopRun("it is so"), "it is so"),
     (errors.RejectEntry(errors.Reason.SILENT, "no sound"), "silent: no sound"),
 ]
@@ -72,6 +94,34 @@ SAID = [
 @pytest.mark.parametrize(("error", "said"), SAID, ids=lambda each: str(each)[:40])
 def test_an_error_is_told_with_its_advice(error: errors.SymMVError, said: str) -> None:
     assert advised(error) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (errors.NoShards("symmv", "data two"), "run `symmv build symmv --root 'data two'` first"),
+        (
+            errors.NoShards("pop909", "data two", is_imported=True),
+            "run `symmv import pop909 PATH --root 'data two'` first",
+        ),
+        (
+            errors.MissingResult("toy", "a", "key", "data two"),
+            "run `symmv build toy --only key --root 'data two'`",
+        ),
+        (
+            errors.ReleaseExists("toy", "1.0.0", "1.0.1"),
+            "the next is `symmv release toy 1.0.1 --root 'data two'`",
+        ),
+        (
+            errors.Damaged("a.parquet", "is gone"),
+            "`symmv verify --repair --root 'data two'` sets it right, or says what it lacks",
+        ),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_advised_commands_act_on_the_root_of_the_call(error: errors.SymMVError, said: str) -> None:
+    hints.remember_root("data two")
+    assert advised(error).endswith(f"; {said}")
 
 
 def test_a_subclass_has_the_advice_of_its_class() -> None:

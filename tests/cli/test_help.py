@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import typer
 
+from symmv_builder.api.options import HELP
 from symmv_builder.cli import app
-from symmv_builder.cli.commands import COMMANDS, PANELS
+from symmv_builder.cli.commands import COMMANDS, PANELS, Commands
 from symmv_builder.cli.examples import EXAMPLES
 from symmv_builder.errors import Reason
 from symmv_builder.version import __version__
@@ -48,6 +49,20 @@ def test_every_command_has_one_to_three_examples_and_a_panel() -> None:
     panelled = [name for names in PANELS.values() for name in names]
     assert len(panelled) == len(set(panelled))
     assert set(COMMANDS) <= set(panelled)
+
+
+def test_what_is_short_for_a_model_stands_beside_the_option_that_it_is_short_for() -> None:
+    """The ``--model`` of `symmv generate` is a folder; its ``--clip`` is an option of its own."""
+    group = Commands(name="symmv")
+    short = []
+    for name in COMMANDS:
+        group.load(name)
+        helps = {each.opts[0]: getattr(each, "help", "") for each in group.commands[name].params}
+        if any("Short for --model" in (text or "") for text in helps.values()):
+            assert helps["--model"] == HELP["model"], name
+            short.append(name)
+    assert {"build", "crawl"} <= set(short)
+    assert "generate" not in short
 
 
 @pytest.mark.parametrize("call", CALLS)

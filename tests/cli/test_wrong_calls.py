@@ -278,4 +278,4 @@ def test_a_ledger_of_an_earlier_version_is_one_line_that_says_what_updates_it(
     assert code == 2
     assert len(err.splitlines()) == 1
     assert "of an earlier version" in err
-    assert "`symmv build`" in err
+    assert "`symmv build DATASET --root" in err

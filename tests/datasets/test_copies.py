@@ -1,6 +1,7 @@
 """Copies of releases: on a stand-in of the model hub, in a bucket of an S3 server, in a folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from symmv_builder.api.publishing import Terms
+from symmv_builder.api.publishing import release as publish
 from symmv_builder.datasets import copies
 from symmv_builder.datasets.copies import Copy, Outdated, copy_to
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.errors import Damaged, StopRun
+from symmv_builder.storage import releases
 from symmv_builder.storage.store import Store
 from tests import hub_standin, s3
 from tests.datasets import released
@@ -203,6 +207,14 @@ def test_a_place_of_another_form_is_refused(to: str, said: str) -> None:
         copies.check_place(to)
 
 
+@pytest.mark.parametrize("below", ["", "/deeper/still"])
+def test_a_file_is_no_place_for_copies(below: str, tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("")
+    with pytest.raises(StopRun, match="afile is a file, and copies go into a folder"):
+        copies.check_place(f"{tmp_path}/afile{below}")
+    copies.check_place(f"{tmp_path}/new{below}")
+
+
 def test_a_folder_holds_what_the_release_holds_and_its_receipt_comes_last(
     store: Store, tmp_path: Path
 ) -> None:
@@ -234,6 +246,58 @@ def test_a_copy_is_finished_and_a_withdrawn_one_removed(store: Store, tmp_path: 
     assert copy_to(store, "muvisync", "1.0.1", to)
     assert not copied.exists()
     assert files_in(Path(to) / "muvisync" / "1.0.1") == released_files(store, "1.0.1")
+
+
+def test_a_copy_is_remembered_by_a_place_that_holds_from_every_folder(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A takedown prints the command that replaces it, wherever it is called."""
+    release(store, "muvisync", "1.0.0")
+    record = store.manifests.path("releases/muvisync.copies.json")
+    monkeypatch.chdir(tmp_path)
+    copy_to(store, "muvisync", "1.0.0", "elsewhere")
+    place = str(tmp_path / "elsewhere")
+    assert copies.copies(store, "muvisync") == [Copy("1.0.0", place, True)]
+    # Earlier versions of the program kept it as it was typed.
+    Path(record).write_text(Path(record).read_text().replace(place, "elsewhere"))
+    take_down(store, "muvisync", f"yt-{released.source(3).video_id}", "asked")
+    copy_to(store, "muvisync", "1.0.1", "elsewhere")
+    assert copies.copies(store, "muvisync") == [Copy("1.0.1", place, True)]
+    assert not (tmp_path / "elsewhere" / "muvisync" / "1.0.0").exists()
+
+
+def test_a_folder_with_releases_of_another_data_root_is_refused(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "two").mkdir()
+    other = released.made(tmp_path / "two")
+    to = str(tmp_path / "elsewhere")
+    release(other, "muvisync", "0.9.0", about={"contact": "somebody else"})
+    copy_to(other, "muvisync", "0.9.0", to)
+    before = files_in(to)
+    release(store, "muvisync", "1.0.0")
+    with pytest.raises(StopRun, match=r"elsewhere/muvisync: its 0\.9\.0 was not released from"):
+        copy_to(store, "muvisync", "1.0.0", to)
+    with pytest.raises(StopRun, match=r"its 0\.9\.0 was not released from"):
+        publish(store, "muvisync", "1.0.1", terms=Terms(to=[to]))
+    assert releases.versions(store, "muvisync") == ["1.0.0"]
+    assert files_in(to) == before
+    assert copies.copies(store, "muvisync") == []
+    # A number that both have used is told apart by its receipt.
+    release(store, "muvisync", "0.9.0")
+    with pytest.raises(StopRun, match=r"its 0\.9\.0 was not released from"):
+        copy_to(store, "muvisync", "1.0.0", to)
+
+
+def test_a_folder_that_was_copied_by_hand_is_known_by_its_receipts(
+    store: Store, tmp_path: Path
+) -> None:
+    release(store, "muvisync", "1.0.0")
+    to = tmp_path / "elsewhere"
+    (to / "muvisync").mkdir(parents=True)
+    shutil.copytree(store.root.path("releases/muvisync/1.0.0"), to / "muvisync" / "1.0.0")
+    take_down(store, "muvisync", f"yt-{released.source(3).video_id}", "asked")
+    assert copy_to(store, "muvisync", "1.0.1", str(to))
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,19 @@ def test_a_version_is_released_once(store: Store) -> None:
         release(store, "muvisync", "latest")
 
 
+def test_the_number_of_a_withdrawn_release_is_not_used_again(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    take_down(store, "muvisync", f"yt-{source(2).video_id}", "asked")
+    take_down(store, "muvisync", f"yt-{source(3).video_id}", "asked")
+    assert releases.versions(store, "muvisync") == ["1.0.2"]
+    for version in ("1.0.0", "1.0.1"):
+        with pytest.raises(ReleaseExists, match=r"was released and withdrawn") as caught:
+            release(store, "muvisync", version)
+        assert (caught.value.next_version, caught.value.is_withdrawn) == ("1.0.3", True)
+    release(store, "muvisync", "1.0.3")
+    assert releases.next_free(store, "muvisync") == "1.0.4"
+
+
 def test_a_dataset_without_a_row_is_not_released(store: Store) -> None:
     receipt = shards.read_receipt(store.root, "muvisync") or {}
     shards.write_receipt(store.root, "muvisync", {**receipt, "shards": []})
@@ -232,6 +245,8 @@ def test_a_takedown_that_is_run_again_says_what_is_barred(store: Store) -> None:
     again = take_down(fresh, "muvisync", f"yt-{source(2).video_id}", "asked")
     assert again.sources == (source(2).url,)
     assert again.shards == ()
+    assert (again.entries, again.is_repeated) == ((), True)
+    assert not take_down(fresh, "muvisync", "youtube:ccccccccccc", "asked").is_repeated
 
 
 def test_what_was_taken_down_through_another_dataset_is_not_released(store: Store) -> None:
@@ -344,6 +359,7 @@ def test_a_takedown_is_done_whatever_became_of_the_rows_beside_it(store: Store) 
     assert done.withdrawn == ("1.0.0",)
     assert done.released == ()
     assert releases.find_releases(store, "muvisync") == {}
+    assert releases.next_free(store, "muvisync") == "1.0.1"
     assert entry_id not in ids_below(store, "muvisync/shards")
     assert everything_that_names(store, source(3).video_id) == []
     assert not store.root.exists(changes.pending("muvisync"))

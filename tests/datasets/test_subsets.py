@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from symmv_builder.api.media import choose_media
 from symmv_builder.cli import app
 from symmv_builder.datasets.exports import Exported, exports, note_export
 from symmv_builder.datasets.subsets import Subset, read_subset, shards_of, write_subset
@@ -114,7 +115,11 @@ def test_exports_are_remembered_until_their_folder_is_gone(tmp_path: Path) -> No
 def test_a_takedown_names_the_folders_of_earlier_exports(tmp_path: Path) -> None:
     store = made(tmp_path)
     (tmp_path / "my tars").mkdir()
-    note_export(store.root, "muvisync", tmp_path / "my tars", "webdataset")
+    media = choose_media("webdataset", video="frames", frame_rate_hz=2.0, splits=["train", "test"],
+                         mono=True, shard_bytes=64 * 2**20)  # fmt: skip
+    assert media is not None
+    for choices in ({}, media.chosen()):
+        note_export(store.root, "muvisync", tmp_path / "my tars", "webdataset", choices)
     entry = manifests.read_entries(store.manifests, "muvisync")[0].entry_id
     store.ledger.close()
     words = ["takedown", "muvisync", entry, "--reason", "asked", "--root", str(tmp_path / "root")]
@@ -122,4 +127,10 @@ def test_a_takedown_names_the_folders_of_earlier_exports(tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
     said = " ".join(done.stdout.split())
     assert f"{tmp_path}/my tars was exported before; export to it again, or delete it" in said
-    assert f"`symmv export muvisync '{tmp_path}/my tars' --format webdataset`" in said
+    again = (
+        f"`symmv export muvisync '{tmp_path}/my tars' --format webdataset --frame-rate 2.0 "
+        "--mono --shard-mb 64 --split train --split test --video frames "
+        f"--root {tmp_path}/root`"
+    )
+    assert again in said
+    assert said.count("symmv export") == 1

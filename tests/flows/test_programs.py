@@ -130,10 +130,16 @@ def test_a_cluster_that_answers_is_left_to_its_runner() -> None:
     ("error", "said"),
     [
         (NoEntries("mine", "data"), "give the flow `build` of mine the parameter `folder`"),
-        (NoEntries("midi", "data", is_imported=True), "run `symmv import midi PATH` first"),
+        (
+            NoEntries("midi", "data", is_imported=True),
+            "run `symmv import midi PATH --root data` first",
+        ),
         (NoEntries("mine", "data", taken_down=2), "give the flow `build` a `folder` of other reco"),
         (NoShards("mine", "data"), "run the flow `build` of mine first"),
-        (NoShards("midi", "data", is_imported=True), "run `symmv import midi PATH` first"),
+        (
+            NoShards("midi", "data", is_imported=True),
+            "run `symmv import midi PATH --root data` first",
+        ),
         (
             MissingColumns("mine", ["a"], steps=["a"], like="symmv"),
             "add them to the recipe and run",

@@ -29,7 +29,7 @@ from symmv_builder.backends import (
     lacking,
     variable_of,
 )
-from symmv_builder.backends.hub import snapshot
+from symmv_builder.backends.hub import how_to_get, snapshot
 from symmv_builder.backends.slots import Later, Prepare, SplitClip
 from symmv_builder.errors import NoDevice, WrongWeights
 
@@ -187,14 +187,16 @@ class _Clip(SplitClip):
     @classmethod
     def _fetch(cls) -> Path:
         """Fetch the pinned revision out of the hub's cache, else from the hub."""
-        files = ["*.json", "merges.txt", cls.published_file]
-        return snapshot(cls.name, cls.repository, cls.revision, files, cls._how())
+        return snapshot(cls.name, cls.repository, cls.revision, cls._files(), cls._how())
+
+    @classmethod
+    def _files(cls) -> list[str]:
+        return ["*.json", "merges.txt", cls.published_file]
 
     @classmethod
     def _how(cls) -> str:
-        return (
-            f"Run `hf download {cls.repository} --revision {cls.revision} --local-dir FOLDER` "
-            f"where there is network and set {variable_of(cls.name)}=FOLDER"
+        return how_to_get(
+            cls.repository, cls._files(), variable_of(cls.name), revision=cls.revision
         )
 
     @classmethod

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, check_sha256, hash_file
-from symmv_builder.backends.hub import snapshot
+from symmv_builder.backends.hub import how_to_get, snapshot
 from symmv_builder.backends.slots import SourceSeparator
 from symmv_builder.errors import MissingWeights, SymMVError, WrongWeights
 
@@ -26,10 +26,7 @@ NAME = "htdemucs"
 REPOSITORY = "adefossez/HTDemucs"
 _VARIABLE = "SYMMV_MODEL_HTDEMUCS"
 _WEIGHTS = "955717e8.safetensors"
-_HOW = (
-    f"Run `hf download {REPOSITORY} --local-dir FOLDER` where there is network and set "
-    f"{_VARIABLE}=FOLDER"
-)
+_HOW = how_to_get(REPOSITORY, [_WEIGHTS], _VARIABLE)
 UNTRAINED = "UNTRAINED"
 # Segments overlap by a quarter of their length, as in its authors' program.
 _OVERLAP = 0.25

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from symmv_builder.api.command_line import command_line
 from symmv_builder.api.composers import composers
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.demo import Demo, compare, entry_row, prepare, stage_rows
@@ -29,6 +30,8 @@ def demonstrate(out: Path, workers: int) -> None:
     train_demo(demo.settings, out, _say)
     for notice in demo.notices:
         say(notice)
+    root = f"{out}/data"
+    looks = (command_line("status", root=root), command_line("review", "symmv", root=root))
     music = " and ".join(f"{out}/music/{name}/*.mp4" for name in composers())
     sys.stdout.write(
         f"shards: {out}/data/symmv/shards and {out}/data/muvisync/shards\n"
@@ -36,7 +39,7 @@ def demonstrate(out: Path, workers: int) -> None:
         f"models: {out}/runs; tensorboard --logdir {out}/runs draws their losses\n"
         f"videos with new music: {music}\n"
         f"the whole demo took {time.monotonic() - started:.0f} s\n"
-        f"look further: symmv status --root {out}/data; symmv review symmv --root {out}/data\n"
+        f"look further: {'; '.join(looks)}\n"
     )
 
 

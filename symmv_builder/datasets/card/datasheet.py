@@ -141,7 +141,8 @@ def _uses(view: View) -> dict[str, str]:
 def _distribution(view: View) -> dict[str, str]:
     return {
         "How is it distributed?": f"As Parquet files with checksums, under version {view.version}.",
-        "Under which licence?": f"{view.licence.licence}. {view.licence.reason} See LICENSE.md.",
+        "Under which licence?": f"{view.licence.licence}. {markdown(view.licence.reason)} "
+        "See LICENSE.md.",
         "Have third parties imposed restrictions?": f"{OPEN}. Licences of models are in "
         "LICENSE.md.",
         "Do export controls or other rules apply?": OPEN,

@@ -150,11 +150,12 @@ def restricted(facts: Mapping[str, Any]) -> Iterator[Restricted]:
                 yield Restricted(name, model["licence"], columns, tuple(model["instead"]))
 
 
-def terms_of(facts: Mapping[str, Any]) -> list[str]:
-    """List the licences of all that is in a release; empty where nobody has stated one."""
+def terms_of(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Give the licence of each thing in a release, by its name; empty where none is stated."""
     used = {name for models in facts["made_by"].values() for name in models}
-    of_models = [facts["models"][name]["licence"] for name in sorted(used)]
-    return [*of_models, source_terms(facts)]
+    of_models = {name: facts["models"][name]["licence"] for name in sorted(used)}
+    source = "what was imported" if facts["published"] is not None else "the recordings"
+    return {**of_models, source: source_terms(facts)}
 
 
 def source_terms(facts: Mapping[str, Any]) -> str:

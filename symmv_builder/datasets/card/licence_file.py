@@ -34,7 +34,7 @@ def licence_lines(view: View) -> list[str]:
     choice = view.licence
     named = f"[{choice.licence}]({URLS[choice.licence]})" if choice.licence in URLS else "other"
     source = view.source_terms or "nobody has stated it"
-    lines = [f"**{named}**. {choice.reason}", "", RULE, ""]
+    lines = [f"**{named}**. {markdown(choice.reason)}", "", RULE, ""]
     lines.append(f"Licence of what the rows were made from: {markdown(source)}.")
     for restriction in restricted(view.facts):
         lines += ["", f"Not known to allow commercial use: {markdown(restriction.line)}."]

@@ -5,7 +5,7 @@ A release is as strict as the strictest thing in it: that is the rule, and `choo
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 OTHER = "other"
@@ -62,49 +62,55 @@ class LicenceChoice:
     reason: str
 
 
-def choose(terms: Iterable[str], stated: str = "") -> LicenceChoice:
+def choose(terms: Mapping[str, str], stated: str = "") -> LicenceChoice:
     """Choose the licence that a release can stand under, of the licences of all that is in it.
 
-    `stated` is what its makers chose; `ValueError` with the reason where something in it forbids
-    that. An empty text among the terms is something whose terms nobody has stated.
+    `terms` are those by what they are of; an empty text is of something whose terms nobody has
+    stated. `stated` is what the makers of the release chose; `ValueError` with the reason where
+    something in it forbids that.
     """
-    terms = list(terms)
-    kinds = frozenset(kind for term in terms for kind in kinds_of(term))
+    by_kind: dict[str, list[str]] = {}
+    for name, licence in terms.items():
+        for kind in kinds_of(licence):
+            by_kind.setdefault(kind, []).append(name)
     if stated:
-        if fault := _forbids(kinds, stated):
+        if fault := _forbids(by_kind, stated):
             raise ValueError(fault)
         return LicenceChoice(
             stated, "It is what the makers of this release state; nothing forbids it."
         )
-    if UNKNOWN in kinds:
-        return LicenceChoice(OTHER, "The terms of something in this release are not known.")
-    if NO_CHANGES in kinds:
-        return LicenceChoice(
-            OTHER, "Something in this release does not allow what is derived from it."
-        )
-    if NO_COMMERCE in kinds:
-        if any(SHARE_ALIKE in kinds_of(t) and NO_COMMERCE not in kinds_of(t) for t in terms):
-            return LicenceChoice(OTHER, "Two licences in it cannot be met at once: see the table.")
-        licence = "cc-by-nc-sa-4.0" if SHARE_ALIKE in kinds else "cc-by-nc-4.0"
-        return LicenceChoice(licence, "Something in this release is not for commercial use.")
-    if SHARE_ALIKE in kinds:
-        return LicenceChoice("cc-by-sa-4.0", "Something in this release has to be shared alike.")
-    if CREDIT in kinds:
-        return LicenceChoice("cc-by-4.0", "Something in this release asks for credit.")
-    named = " ".join(terms).lower()
-    last = [hub for hub, word in _PERMISSIVE.items() if re.search(rf"\b{word.lower()}\b", named)]
+    named = {kind: " and ".join(names) for kind, names in by_kind.items()}
+    if UNKNOWN in named:
+        return LicenceChoice(OTHER, f"The terms of {named[UNKNOWN]} are not known.")
+    if NO_CHANGES in named:
+        reason = f"The terms of {named[NO_CHANGES]} do not allow what is derived from it."
+        return LicenceChoice(OTHER, reason)
+    if NO_COMMERCE in named:
+        free = [name for name in by_kind.get(SHARE_ALIKE, ()) if name not in by_kind[NO_COMMERCE]]
+        if free:
+            both = f"{' and '.join(free)} and of {named[NO_COMMERCE]}"
+            return LicenceChoice(OTHER, f"The terms of {both} cannot be met at once.")
+        licence = "cc-by-nc-sa-4.0" if SHARE_ALIKE in named else "cc-by-nc-4.0"
+        return LicenceChoice(licence, f"The terms of {named[NO_COMMERCE]} allow no commercial use.")
+    if SHARE_ALIKE in named:
+        reason = f"The terms of {named[SHARE_ALIKE]} ask that it is shared alike."
+        return LicenceChoice("cc-by-sa-4.0", reason)
+    if CREDIT in named:
+        return LicenceChoice("cc-by-4.0", f"The terms of {named[CREDIT]} ask for credit.")
+    every = " ".join(terms.values()).lower()
+    last = [hub for hub, word in _PERMISSIVE.items() if re.search(rf"\b{word.lower()}\b", every)]
     return LicenceChoice(
         last[-1] if last else "cc0-1.0", "It is the strictest licence in this release."
     )
 
 
-def _forbids(kinds: frozenset[str], stated: str) -> str:
-    """Tell why a licence cannot be that of something of these kinds; empty where it can.
+def _forbids(by_kind: Mapping[str, Sequence[str]], stated: str) -> str:
+    """Tell why a licence cannot be that of what has these kinds; empty where it can.
 
     Terms that are not known forbid nothing: whoever states a licence answers for them.
     """
-    allowed = kinds_of(stated) if stated != OTHER else frozenset(kinds)
+    allowed = kinds_of(stated) if stated != OTHER else by_kind.keys()
     for kind in (NO_COMMERCE, SHARE_ALIKE, NO_CHANGES):
-        if kind in kinds and kind not in allowed:
-            return f"{stated} allows what something in it does not: {kind}"
+        if kind in by_kind and kind not in allowed:
+            return f"{stated} allows what {' and '.join(by_kind[kind])} in it does not: {kind}"
     return ""

@@ -32,7 +32,7 @@ def take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
     """Store the files of every song, then options, frozen splits and entries as one change.
 
     A split that is already frozen stays; entries that are known from before stay too. A
-    song that was taken down is passed over: nothing of it is stored again.
+    song that was taken down is passed over and named: nothing of it is stored again.
     """
     with changes.writing(store, dataset):
         _take_in(store, dataset, tree, tell)
@@ -42,19 +42,22 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
     store.root.sweep_all("assets")
     blocked = manifests.read_blocklist(store.manifests)
     barred = manifests.blocked_contents(store.manifests)
-    songs = [s for s in tree.songs if s.entry.music not in blocked and s.entry.video not in blocked]
     entries: list[Entry] = []
+    gone: list[str] = []
     assets: dict[tuple[str, str], str] = {}
     told_s = time.monotonic()
-    for number, song in enumerate(songs, start=1):
+    for number, song in enumerate(tree.songs, start=1):
         if time.monotonic() - told_s > _NOTE_EVERY_S:
             told_s = time.monotonic()
-            tell(Event("note", "", detail=f"songs taken in: {number} of {len(songs)}"))
+            tell(Event("note", "", detail=f"songs taken in: {number} of {len(tree.songs)}"))
+        if not blocked.keys().isdisjoint((song.entry.music, song.entry.video)):
+            gone.append(song.entry.entry_id)
+            continue
         places = recordings_of(dataset, song.entry)
         if song.music is not None:
             data = read_file(song.music)
             if hashlib.sha256(data).hexdigest() in barred:
-                tell(Event("note", song.entry.entry_id, detail="was taken down; it is left out"))
+                gone.append(song.entry.entry_id)
                 continue
             assets[places["music"]] = add_asset_bytes(store.root, data)
         entries.append(song.entry)
@@ -62,6 +65,8 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
         packed |= {name: text.encode() for name, text in song.texts.items()}
         if packed:
             assets[places["published"]] = add_asset_bytes(store.root, pack(packed))
+    if gone:
+        tell(Event("note", "", detail=f"{len(gone)} left out: taken down: {', '.join(gone)}"))
     # Written without options too: it is what says that the dataset is an import.
     is_told = was_taken_in(store.manifests, dataset) and tree.options == read_options(
         store.manifests, dataset

@@ -81,6 +81,13 @@ class Media:
                 del plain[name]
         return plain
 
+    def chosen(self) -> dict[str, Any]:
+        """The choices beside the format that are not the default, as JSON."""
+        default = Media(self.format).as_plain()
+        return {
+            name: value for name, value in self.as_plain().items() if value != default.get(name)
+        }
+
     def content(self) -> dict[str, Any]:
         """The choices on which the bytes of a single sample depend."""
         unused = ["splits", "subset", "shard_bytes"]

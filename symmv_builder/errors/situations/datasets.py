@@ -135,14 +135,19 @@ class ReleaseRefused(StopRun):
 class ReleaseExists(StopRun):
     """The `dataset` was released as `version` already, and a release never changes.
 
-    `next_version` is free.
+    `next_version` is free. `is_withdrawn` where that release stands no more: whoever has a copy
+    knows another content under its number.
     """
 
     dataset: str
     version: str
     next_version: str = ""
+    is_withdrawn: bool = False
 
     def __str__(self) -> str:
+        if self.is_withdrawn:
+            released = f"{self.dataset} {self.version} was released and withdrawn"
+            return f"{released}, and its number is not used again"
         return f"{self.dataset} {self.version} is released already and never changes"
 
 

@@ -27,7 +27,7 @@ class MissingWeights(StopRun):
     """The weights of `model` are not here; `how` says where they come from.
 
     `problem` is what was looked for. `can_be_fetched` where this package gets them itself, by the
-    name of the model.
+    name of the model; `how` is of use elsewhere then, and is not said.
     """
 
     model: str
@@ -37,7 +37,7 @@ class MissingWeights(StopRun):
 
     def __str__(self) -> str:
         text = self.problem or f"the weights of {self.model} are not here"
-        return f"{text}. {self.how}" if self.how else text
+        return f"{text}. {self.how}" if self.how and not self.can_be_fetched else text
 
 
 @dataclass(eq=False)

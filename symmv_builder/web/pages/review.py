@@ -5,6 +5,7 @@ import math
 from fastapi import FastAPI, Request, Response
 
 from symmv_builder.api import browsing, reviewing
+from symmv_builder.api.command_line import command_line
 from symmv_builder.api.reviewing import Agreement, Judged, Pair
 from symmv_builder.report import time_line
 from symmv_builder.report.elements import Html, element
@@ -221,10 +222,11 @@ def _decisions(desk: Desk, session: Session, dataset: str) -> str:
     undo = frame.form(
         frame.address("undo", dataset), session, frame.button("Undo my last", key="u")
     )
+    promoted = command_line("promote", dataset, "--reviewed", root=desk.settings.named_root)
     then = element(
         "p",
         "What is accepted becomes entries by ",
-        element("code", f"symmv promote {dataset} --reviewed"),
+        element("code", promoted),
         ".",
     )
     return frame.page(

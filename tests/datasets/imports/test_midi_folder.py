@@ -96,6 +96,28 @@ def test_a_folder_of_midi_files_becomes_rows_with_all_that_can_be_heard(
     assert not re.search(r"(?i)music and video|video_url", (released / "DATASHEET.md").read_text())
 
 
+def test_a_song_that_was_taken_down_is_named_when_its_folder_is_imported_again(
+    tmp_path: Path, call: Call
+) -> None:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    for number in range(3):
+        pitches = [pitch + number for pitch in SCALE]
+        (folder / f"song{number}.mid").write_bytes(midi_bytes({"piano": notes(pitches)}))
+    place = ("--root", tmp_path / "root")
+    assert call("import", "midi", folder, *place, "--workers", 1)[0] == 0
+    asked = ("takedown", "midi", "song1", "--reason", "asked", *place)
+    assert "removed: song1" in call(*asked)[1]
+    code, out, err = call("import", "midi", folder, *place, "--workers", 1)
+    assert (code, "2 made, 0 rejected" in out) == (0, True)
+    assert "1 left out: taken down: song1" in err
+    code, out, _ = call(*asked)
+    assert (code, out.splitlines()[0]) == (0, "song1 was taken down already")
+    # Under another name it is the same recording.
+    (folder / "song1.mid").rename(folder / "renamed.mid")
+    assert "1 left out: taken down: renamed" in call("import", "midi", folder, *place)[2]
+
+
 BEAT_S = 60 / 84
 
 
