@@ -19,7 +19,7 @@ from symmv_builder.api.doctor import ABSENT, BROKEN, WORKS, Finding
 from symmv_builder.backends import ModelHome
 from symmv_builder.cli import main
 from symmv_builder.cli.doctoring import with_command
-from symmv_builder.settings import read_settings
+from symmv_builder.settings import find_settings, read_settings
 from tests.environments import base, make_environment, run
 
 
@@ -232,15 +232,15 @@ def test_weights_of_the_hub_are_downloaded_at_first_use_or_got_elsewhere(
     assert (named.state, f"missing: {name}" in named.found) == (BROKEN, True)
 
 
-@pytest.mark.slow
 def test_one_thread_is_told_in_the_singular(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     for count, said in ((1, "1 thread of the CPU"), (2, "2 threads of the CPU")):
         answer = subprocess.CompletedProcess("", 0, json.dumps(["2.0", None, [], count]), "")
         monkeypatch.setattr(subprocess, "run", lambda *_, answer=answer, **__: answer)
-        assert said in doctor._torch("cpu").found
+        assert said in doctor._torch(find_settings({})["device"]).found
 
 
+@pytest.mark.slow
 def test_models_torch_and_extras_of_this_environment(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     findings = {f.what: f for f in doctor.examine(str(tmp_path), {"HF_HUB_OFFLINE": "1"})}

@@ -108,7 +108,8 @@ def test_a_build_says_loudly_that_the_program_is_at_fault(toys: Path) -> None:
         assert "1 made, 2 rejected, 0 unfinished" in found.stdout
         assert "THE PROGRAM IS AT FAULT for 1 of the rejected entries" in found.stderr
         assert "read_facts: 1 failed, for example odd: KeyError" in found.stderr
-        assert "to the makers of symmv-builder, with what `symmv why odd --dataset muvisync` shows" in found.stderr
+        assert "to the makers of symmv-builder, with what `symmv why odd " in found.stderr
+        assert "--dataset muvisync` shows" in found.stderr
         assert "\x1b" not in found.output
     told = CliRunner().invoke(app, ["why", "odd", "--dataset", "muvisync"])
     assert told.exit_code == 0
