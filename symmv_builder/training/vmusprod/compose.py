@@ -267,8 +267,6 @@ class Writer:
         config = self.models.config
         score = scores_of(source, self.models.device, config.timing) if source is not None else None
         video = self._video(model) if model.design.condition == "video" else None
-        # Music begins with its video: where a melody rests at first, what is beside it does not.
-        is_last = stage == stages[-1]
         return sample(
             FusedStepper(model),
             Context(self.tempo, score, video),
@@ -278,7 +276,7 @@ class Writer:
                 self.steps_per_bar,
                 self.sampling.notes_per_position,
                 config.timing,
-                ~_sounding_at_first(source, self.bars) if is_last else None,
+                self._beginnings(source) if stage == stages[-1] else None,
             ),
             tempo=self.tempo,
             seeds=[plan.seed_of(place) for plan in self.plans],
@@ -287,6 +285,12 @@ class Writer:
             last_bar=last_bar,
             tell=lambda share: self.tell(stage, (place + share) / len(stages)),
         )
+
+    def _beginnings(self, source: list[Sequence] | None) -> Tensor:
+        """Music begins with its video: where a melody rests at first, the last stage does not."""
+        parts: Many[Sequence | None] = source or [None] * len(self.plans)
+        each = [_first_by(p, s, self.steps_per_bar) for p, s in zip(self.plans, parts, strict=True)]
+        return torch.tensor(each, device=self.bars.device)
 
     def _primer(self, text: str) -> Tensor | None:
         """Make the primer's tokens for every piece, and the bar behind them where there is one."""
@@ -321,9 +325,15 @@ class Writer:
         return controller.Video(*(batch.get(name) for name in names))
 
 
-def _sounding_at_first(source: list[Sequence] | None, bars: Tensor) -> Tensor:
-    """Mark sequences with a note in their first bar, bool ``[b]`` on the device of `bars`."""
+def _first_by(plan: PiecePlan, source: Sequence | None, steps_per_bar: int) -> int:
+    """Give the 16th on which a piece has begun at the latest, -1 where its `source` does it.
+
+    It lies in the first bar, and in the first half of a piece that is as short as a bar or two.
+    """
+    times_s = plan.clock(np.arange(steps_per_bar))
+    latest = max(0, int((times_s <= plan.end_s / 2).sum()) - 1)
     if source is None:
-        return torch.zeros_like(bars, dtype=torch.bool)
-    sounding = [bool((s.bars[s.tokens[:, TYPE] == NOTE] == 0).any()) for s in source]
-    return torch.tensor(sounding, device=bars.device)
+        return latest
+    is_note = source.tokens[:, TYPE] == NOTE
+    begins = is_note & (source.bars == 0) & (source.beats <= latest)
+    return -1 if begins.any() else latest

@@ -43,8 +43,8 @@ class Form:
     """The form of the sequences to write: `kind` CHORD or NOTE, and each one's bars ``[b]``.
 
     A chord sequence names its chord at the start of every bar and changes on beats; sequences of
-    notes have at most `notes_per_position` notes that begin together. Where `sounds_at_once`
-    ``[b]`` is true, one of them lies in the first bar; by default it may be silent.
+    notes have at most `notes_per_position` notes that begin together. One of them lies on
+    a 16th of the first bar up to `first_by` ``[b]``; where it is -1, and by default, none has to.
     """
 
     kind: int
@@ -52,7 +52,7 @@ class Form:
     steps_per_bar: int = 16
     notes_per_position: int = 10
     rounding: Rounding = "floor"
-    sounds_at_once: Tensor | None = None
+    first_by: Tensor | None = None
 
     @property
     def most_tokens(self) -> int:
@@ -82,8 +82,9 @@ class Writing:
         self.notes, self.pitch = nothing, nothing
         self.root, self.quality = nothing, nothing
         self.done = torch.zeros_like(form.bars, dtype=torch.bool)
-        # Which sequences still lack the note that their first bar must have.
-        self.lacks_note = self.done if form.sounds_at_once is None else form.sounds_at_once
+        # Up to which 16th of their first bar sequences still lack a note, -1 where they do not.
+        self.first_by = nothing - 1 if form.first_by is None else form.first_by
+        self._places = torch.arange(SIZES["barbeat"], device=device) - FIRST_POSITION
         starts = [
             [name == "type" or name in FIELDS_OF[kind] for name in FIELDS] for kind in FIELDS_OF
         ]
@@ -112,14 +113,14 @@ class Writing:
         """
         room = (self.notes < self.form.notes_per_position) & (self.pitch < HIGHEST)
         allowed = self._types[self.kind, (self.beat < 0).long(), room.long()]
-        allowed[:, END] &= ~self._silent_at_first()
+        allowed[:, END] &= ~self._lacks_note()
         return allowed
 
     def barbeats(self) -> Tensor:
         """Mark bar and 16ths that a rhythm token may name now, bool ``[b, barbeats]``."""
         allowed = self._barbeats[self.kind, self.beat + 1, (self.bar < 0).long()]
-        allowed[:, BAR] &= ~self._silent_at_first()
-        return allowed
+        in_time = (self._places >= 0) & (self._places <= self.first_by[:, None])
+        return allowed & (in_time | ~self._lacks_note()[:, None])
 
     def pitches(self) -> Tensor:
         """Mark piano keys above the last one struck on the same 16th, bool ``[b, pitches]``."""
@@ -140,8 +141,8 @@ class Writing:
     def _changes(self) -> Tensor:
         return self.beat > 0
 
-    def _silent_at_first(self) -> Tensor:
-        return self.lacks_note & (self.bar == 0)
+    def _lacks_note(self) -> Tensor:
+        return (self.first_by >= 0) & (self.bar == 0)
 
     def closed(self, token: Tensor) -> Tensor:
         """Replace tokens ``[b, 6]`` that close a bar: by ``end`` after the last bar, else a bar."""
@@ -166,7 +167,7 @@ class Writing:
         self.quality = torch.where(is_chord, token[:, QUALITY], self.quality)
         self.kind = torch.where(kind == PAD, self.kind, kind)
         self.done = self.done | (kind == END)
-        self.lacks_note = self.lacks_note & ~is_note
+        self.first_by = torch.where(is_note, -1, self.first_by)
 
 
 def _types(of: int) -> Tensor:

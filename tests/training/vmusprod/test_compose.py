@@ -175,6 +175,17 @@ def test_a_piece_is_moved_into_the_key_that_is_asked() -> None:
     assert set(moved.song.pitches % 12) == {(p + 7) % 12 for p in set(plain.song.pitches % 12)}
 
 
+@pytest.mark.parametrize("variant", STAGES)
+def test_a_piece_begins_in_its_first_bar_and_a_short_one_before_its_middle(variant: str) -> None:
+    models = make_models(variant)
+    for seconds, latest_s in ((30.0, 2.0), (1.0, 0.5)):
+        pieces = compose(
+            models, make_video(), seconds=seconds, tempo_bpm=120.0, count=8, sampling=SAMPLING
+        )
+        firsts_s = [piece.notes.starts_s.min() for piece in pieces]
+        assert max(firsts_s) <= latest_s
+
+
 def test_a_key_moves_by_the_shortest_way_to_its_scale() -> None:
     c, a, f, b = (parse_key(t) for t in ("C major", "a minor", "F# major", "B major"))
     assert [shift_to(c, a), shift_to(a, c), shift_to(c, f), shift_to(c, b)] == [0, 0, 6, -1]

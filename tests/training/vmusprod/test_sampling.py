@@ -274,16 +274,17 @@ def test_progress_is_told_from_nought_to_all() -> None:
     assert told[-1] == 1.0
 
 
-def test_a_sequence_that_sounds_at_once_has_a_note_in_its_first_bar() -> None:
+def test_a_sequence_begins_on_the_16th_that_is_asked_for_at_the_latest() -> None:
     # A model that would rather close every bar without a note.
     silent = Biased(4, {tk.END: 30.0})
-    seeds = [0, 1, 2, 3]
-    at_once = torch.tensor([True, False, True, False])
-    form = Form(tk.NOTE, torch.tensor([1, 1, 3, 3]), sounds_at_once=at_once)
-    written = [tk.events_of(sequence) for sequence in drawn(silent, form, seeds)]
-    assert [bool((notes.steps < 16).any()) for notes in written] == at_once.tolist()
+    first_by = [15, -1, 3, 0]
+    form = Form(tk.NOTE, torch.tensor([1, 1, 3, 3]), first_by=torch.tensor(first_by))
+    written = [tk.events_of(sequence) for sequence in drawn(silent, form, [0, 1, 2, 3])]
     assert [notes.bars for notes in written] == [1, 1, 3, 3]
-    assert not (written[2].steps >= 16).any()
+    assert [len(notes.steps) > 0 for notes in written] == [True, False, True, True]
+    assert all(
+        notes.steps.max() <= by for notes, by in zip(written, first_by, strict=True) if by >= 0
+    )
 
 
 def test_no_note_lies_beyond_the_keys_of_a_piano() -> None:
