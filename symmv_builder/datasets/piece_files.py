@@ -72,6 +72,8 @@ def read_piece(receipt: Path) -> Piece:
     score = receipt.with_suffix(".mid")
     if not receipt.is_file():
         raise NoSuchPath(receipt)
+    if receipt.suffix != ".json":
+        raise MalformedFile(receipt, f"a piece is named by its JSON file, {receipt.stem}.json")
     facts = read_json(receipt)
     if not isinstance(facts, dict) or not is_made(receipt)(score):
         cause = "this is no piece of this program, or its MIDI file was changed"

@@ -129,6 +129,8 @@ def test_a_piece_that_was_changed_or_is_none_is_refused(first: Path, tmp_path: P
     copy.write_text("[1]")
     with pytest.raises(sb.StopRun, match="no piece"):
         read_piece(copy)
+    with pytest.raises(sb.StopRun, match=r"named by its JSON file, piece\.json"):
+        read_piece(copy.with_suffix(".mid"))
     with pytest.raises(sb.StopRun, match="not a file"):
         read_piece(tmp_path / "other.json")
 
