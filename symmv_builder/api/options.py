@@ -1,5 +1,6 @@
 """Options that commands, flows and notebooks share: what they mean, and how their text is read."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -116,17 +117,21 @@ LEAST = {
     "checkpoint-minutes": 0.01,
     "threads": 0,
 }
+# And the most: scores of a match are 0-1.
+MOST = {"above": 1, "promote-above": 1}
 _Number = TypeVar("_Number", bound=float | None)
 
 
 def checked(option: str, value: _Number) -> _Number:
     """Check a number that an option was given, `None` without one; `StopRun` where it is too small.
 
-    What is no number (nan) is too small for every option.
+    What is no number (nan) is too small for every option. A few have a greatest number, too.
     """
-    if value is not None and not value >= LEAST[option]:
+    least, most = LEAST[option], MOST.get(option)
+    if value is not None and not least <= value <= (math.inf if most is None else most):
         number = int(value) if float(value).is_integer() else value
-        raise WrongSetting(option, number, f"it has to be {LEAST[option]:g} or more")
+        rule = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
+        raise WrongSetting(option, number, f"it has to be {rule}")
     return value
 
 
