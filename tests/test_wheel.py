@@ -21,7 +21,7 @@ from tests.media import Pictures, Samples, noise, steady, tone, write_media
 ROOT = Path(__file__).resolve().parents[1]
 OURS = shutil.ignore_patterns(
     ".git", ".venv", "*.egg-info", "__pycache__", ".*_cache", "build", "dist", "data",
-    "demo-output", ".hypothesis",
+    "demo-output", "site", ".hypothesis",
 )  # fmt: skip
 
 

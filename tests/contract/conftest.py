@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # What .gitignore leaves out; walked past because the tests also run where there is no git.
-OUTSIDE = {"build", "data", "demo-output", "dist", "__pycache__"}
+OUTSIDE = {"build", "data", "demo-output", "dist", "site", "__pycache__"}
 
 
 def _files(folder: Path) -> Iterator[Path]:
