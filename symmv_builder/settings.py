@@ -160,7 +160,7 @@ class Setting:
 
     @property
     def place(self) -> str:
-        """Where the value stands, in words: a file with its line, a variable, a flag."""
+        """Say where the value stands: a file with its line, a variable, a flag."""
         is_variable = self.source.startswith("environment ")
         return f"the environment variable {self.variable}" if is_variable else self.source
 
@@ -274,16 +274,16 @@ def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]
     A misspelt one changes nothing, and is no error: it may be of another version.
     """
     env = os.environ if environment is None else environment
-    known = [f"SYMMV_{name.upper()}" for name, _, _ in _SETTINGS] + list(_OTHER_VARIABLES)
+    variables = [f"SYMMV_{name.upper()}" for name, _, _ in _SETTINGS] + list(_OTHER_VARIABLES)
     ours = sorted(name for name in env if name.startswith("SYMMV_"))
-    unknown = [name for name in ours if name not in known and not name.startswith(_OF_TESTS)]
+    unknown = [name for name in ours if name not in variables and not name.startswith(_OF_TESTS)]
     if unknown:
         models = sorted({variable_of(model) for _, model in all_models()})
-        known += [*models, *(f"{name}_SHA256" for name in models)]
+        variables += [*models, *(f"{name}_SHA256" for name in models)]
     return [
-        f"{name} is not known and changes nothing{suggestions(name, known)}"
+        f"{name} is not known and changes nothing{suggestions(name, variables)}"
         for name in unknown
-        if name not in known
+        if name not in variables
     ]
 
 

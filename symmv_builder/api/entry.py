@@ -94,7 +94,7 @@ class StoredEntry:
 
     @property
     def has_video(self) -> bool:
-        """Whether a video belongs to it; an import that tells of none gives a name in its place.
+        """Check whether a video belongs to it; an import without one gives a name in its place.
 
         What has no record yet may have one.
         """

@@ -50,7 +50,7 @@ class Published:
 
     @property
     def files(self) -> list[str]:
-        """What is fetched: of the two forms of weights, those that the repository has."""
+        """Give the names that are fetched: of the two forms of weights, the repository has one."""
         return [*DESCRIPTIONS, *WEIGHTS, *self.more]
 
     def find(self, home: ModelHome) -> tuple[Path, Path]:

@@ -18,10 +18,10 @@ def remember_root(root: str | None) -> str | None:
 
 
 def root_of_call() -> str | None:
-    """The `--root` of this call, `None` where it has none."""
+    """Give the `--root` of this call, `None` where it has none."""
     return _root.get()
 
 
 def command(*words: str) -> str:
     """Write a command in backquotes, with the `--root` of this call."""
-    return f"`{command_line(*words, root=_root.get())}`"
+    return f"`{command_line(*words, root=root_of_call())}`"

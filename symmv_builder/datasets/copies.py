@@ -141,16 +141,15 @@ def check_origin(store: Store, dataset: str, version: str, to: str) -> None:
     if to.startswith(HUB):
         return
     target = Root(to)
-    known = releases.withdrawn(store, dataset)
+    receipts = releases.withdrawn(store, dataset)
     for name in releases.versions(store, dataset):
-        receipt = store.manifests.read(releases.copy_of(dataset, name)) or b""
-        known[name] = hashlib.sha256(receipt).hexdigest()
+        receipts[name] = releases.receipt_sha256(store, dataset, name)
     ours = _versions_at(store, dataset, to)
     for name in set(target.folders(dataset)) - {version}:
         copied = target.read(f"{dataset}/{name}/{_RECEIPT}")
-        if copied is None or (name in ours and name not in known):
+        if copied is None or (name in ours and name not in receipts):
             continue
-        if hashlib.sha256(copied).hexdigest() != known.get(name):
+        if hashlib.sha256(copied).hexdigest() != receipts.get(name):
             where = f"{target.shown.rstrip('/')}/{dataset}"
             cause = f"its {name} was not released from this data root; copy to another place"
             raise CannotWrite(where, cause)

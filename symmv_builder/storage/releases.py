@@ -63,7 +63,7 @@ def check_free(store: Store, dataset: str, version: str) -> None:
 
 
 def withdrawn(store: Store, dataset: str) -> dict[str, str]:
-    """The sha256 of the receipt of every release that was withdrawn, by version."""
+    """Read the sha256 of the receipt of every release that was withdrawn, by version."""
     name = _withdrawn_name(dataset)
     if store.manifests.read(name) is None:
         return {}
@@ -85,6 +85,12 @@ def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
         version: _receipt(store.manifests, copy_of(dataset, version))
         for version in versions(store, dataset)
     }
+
+
+def receipt_sha256(store: Store, dataset: str, version: str) -> str:
+    """Compute the sha256 of the receipt of a release that stands, empty where it has none."""
+    receipt = store.manifests.read(copy_of(dataset, version))
+    return "" if receipt is None else hashlib.sha256(receipt).hexdigest()
 
 
 def versions(store: Store, dataset: str) -> list[str]:
@@ -142,9 +148,8 @@ def copy_of(dataset: str, version: str) -> str:
 
 def note_withdrawn(store: Store, dataset: str, version: str) -> None:
     """Write down that a release, which still stands, is going to be withdrawn."""
-    receipt = store.manifests.read(copy_of(dataset, version))
-    if receipt is not None:
-        table = {**withdrawn(store, dataset), version: hashlib.sha256(receipt).hexdigest()}
+    if sha256 := receipt_sha256(store, dataset, version):
+        table = {**withdrawn(store, dataset), version: sha256}
         text = json.dumps(dict(sorted(table.items())), indent=1) + "\n"
         store.manifests.write(_withdrawn_name(dataset), text.encode())
 

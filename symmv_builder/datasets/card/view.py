@@ -62,7 +62,7 @@ class View:
 
     @property
     def has_video(self) -> bool:
-        """Whether rows tell of a video: imports of music alone have no column of one."""
+        """Check whether rows tell of a video: imports of music alone have no column of one."""
         return any(column["name"] == "video_url" for column in self.columns)
 
     @property
