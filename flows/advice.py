@@ -1,7 +1,9 @@
 """What a flow adds to an error: the parameter, or the flow, that helps."""
 
+import re
+
 from symmv_builder.api.command_line import command_line
-from symmv_builder.api.option_names import imported_by
+from symmv_builder.api.option_names import imported_by, in_options_of, option_of
 from symmv_builder.errors import (
     Locked,
     LockLost,
@@ -73,6 +75,19 @@ ADVICE: Advice = {
 }
 
 
+# Flows are named in backquotes, too.
+_PARAMETER = re.compile(r"(?:the parameter )?`(folder|wait|way|workers)`")
+
+
 def advised(error: SymMVError) -> str:
     """Word an error as a flow says it, with its advice."""
     return with_advice(error, ADVICE)
+
+
+def as_typed(error: object, message: str) -> str:
+    """Word a message for whoever runs a flow as a program: its parameters are options there.
+
+    A deployment has parameters.
+    """
+    message = _PARAMETER.sub(lambda match: option_of(match[1]), message)
+    return in_options_of(error, message)

@@ -20,11 +20,10 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException, TerminationSignal
 
-from symmv_builder.api.option_names import in_options_of
 from symmv_builder.api.works import EntryOutcome, Plan, Run, Store, Work, record_ended
 from symmv_builder.errors import StopRun
 
-from .advice import advised
+from .advice import advised, as_typed
 
 INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
 _GONE_WITHIN_S = 4.5
@@ -141,7 +140,7 @@ def refusing(options: ArgumentParser) -> Iterator[None]:
     try:
         yield
     except StopRun as error:
-        options.exit(2, f"{options.prog}: error: {in_options_of(error, advised(error))}\n")
+        options.exit(2, f"{options.prog}: error: {as_typed(error, advised(error))}\n")
 
 
 def run_program(flow: Callable[..., Any], *arguments: Any, **named: Any) -> int:
@@ -168,9 +167,8 @@ def finish(state: State[Any]) -> int:
         return int(state.name in ("Unfinished", "Failing"))
     message = state.message or ""
     if state.name == "Stopped":
-        # A deployment has parameters; who runs the program types options.
         error = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
-        message = in_options_of(error, message)
+        message = as_typed(error, message)
     sys.stderr.write(f"{state.name}: {message}\n")
     if state.is_cancelled():
         leave_now(128 + signal.SIGINT)

@@ -24,6 +24,7 @@ from symmv_builder.api import training
 from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments, trainer_help
 from symmv_builder.api.texts import left_out
 from symmv_builder.api.training import Tick
+from symmv_builder.report.learning import losses_in_words
 from symmv_builder.settings import read_settings
 
 from . import artifacts
@@ -87,7 +88,7 @@ def train(
     )
     losses = {name: round(value, 6) for name, value in outcome.losses.items()}
     facts = {"ended": outcome.ended, "step": outcome.step, "run": str(out), "losses": losses}
-    line = f"{trainer} on {dataset}: step {outcome.step}, {losses}, in {out}"
+    line = f"{trainer} on {dataset}: step {outcome.step}, {losses_in_words(losses)}; model in {out}"
     if training.is_unfinished(outcome):
         return Completed(name="Unfinished", message=f"{line}; the next run goes on", data=facts)
     return Completed(message=line, data=facts)
@@ -115,7 +116,9 @@ def _teller(
             curve.append(dict(row))
         if tick.is_validation or time.monotonic() - logged_at_s[0] > _LOGGED_EVERY_S:
             logged_at_s[0] = time.monotonic()
-            logger.info("%s %s", "validation" if tick.is_validation else "training", row)
+            what = "validation" if tick.is_validation else "training"
+            reached_at = f"{tick.part} step {tick.step}, epoch {tick.epoch}"
+            logger.info("%s of %s: %s", what, reached_at, losses_in_words(tick.losses) or "begun")
 
     return tell
 

@@ -189,7 +189,7 @@ def _number(what: str, text: str | float) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value < 1e6:
-        raise WrongSetting(what, text, "it is a time in seconds, as in 12.5")
+        raise WrongSetting(what, text, "it has to be a time in seconds, as in 12.5")
     return value
 
 
@@ -263,10 +263,10 @@ def author(by: str) -> str:
 def named_entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entry]:
     """An entry of the manifest and how it is made; `StopRun` where there is none."""
     require_known(store.manifests, dataset)
-    for each in manifests.read_entries(store.manifests, dataset):
-        if each.entry_id == entry_id:
-            return recipe_of(store.manifests, dataset), each
-    raise NotFound("entry", entry_id, store.root.shown)
+    entries = {each.entry_id: each for each in manifests.read_entries(store.manifests, dataset)}
+    if entry_id not in entries:
+        raise NotFound("entry", entry_id, store.root.shown, entries)
+    return recipe_of(store.manifests, dataset), entries[entry_id]
 
 
 def _now_of(store: Store, dataset: str, entry_id: str) -> CorrectedEntry:

@@ -5,7 +5,7 @@ Here and not in `options`: a command that ends with an error has to import nothi
 
 import re
 
-from symmv_builder.errors import ReleaseRefused, ServiceRefused, WrongArguments
+from symmv_builder.errors import ReleaseRefused, ServiceRefused, WrongArguments, WrongSetting
 
 # Options that are not called as the argument is that they give.
 _OPTIONS = {
@@ -19,7 +19,7 @@ _OPTIONS = {
     "way": "--as",
 }
 # Whose messages name arguments in backquotes.
-_NAMING_ARGUMENTS = (WrongArguments, ReleaseRefused, ServiceRefused)
+_NAMING_ARGUMENTS = (WrongArguments, WrongSetting, ReleaseRefused, ServiceRefused)
 
 
 def in_options_of(error: object, text: str) -> str:

@@ -119,6 +119,8 @@ LEAST = {
 }
 # And the most: scores of a match are 0-1.
 MOST = {"above": 1, "promote-above": 1}
+# What an option is called that has a rule of its own for one command.
+_NAMED = {"threads": "workers"}
 _Number = TypeVar("_Number", bound=float | None)
 
 
@@ -131,7 +133,7 @@ def checked(option: str, value: _Number) -> _Number:
     if value is not None and not least <= value <= (math.inf if most is None else most):
         number = int(value) if float(value).is_integer() else value
         rule = f"{least:g} or more" if most is None else f"{least:g} to {most:g}"
-        raise WrongSetting(option, number, f"it has to be {rule}")
+        raise WrongSetting(_NAMED.get(option, option), number, f"it has to be {rule}")
     return value
 
 

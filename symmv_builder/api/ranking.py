@@ -52,9 +52,9 @@ def rank(
     missing or does not fit.
     """
     if not 0.0 < best <= 1.0:
-        raise WrongSetting("best", str(best), "it is a share above 0, at most 1")
+        raise WrongSetting("best", str(best), "it has to be a share above 0, at most 1")
     if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", subset):
-        raise WrongSetting("subset", subset, "it is 1 to 40 of a-z, 0-9, - and _")
+        raise WrongSetting("subset", subset, "it has to be 1 to 40 of a-z, 0-9, - and _")
     own = settings or read_settings(root=root)
     folder = Path(model)
     if not folder.is_dir():

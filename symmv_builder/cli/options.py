@@ -138,7 +138,7 @@ Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Replace files of these names that other programs made. Never one that is read.",
+        help="Replace files that stand there under these names. Never one that is read.",
     ),
 ]
 

@@ -105,4 +105,5 @@ def _print(report: "VerifyReport", *, as_json: bool) -> None:
     for note in notes:
         complain(note)
     counts = f"{len(report.damaged)} damaged, {len(report.missing)} missing"
-    say(f"{report.checked} files and rows looked at: {counts}")
+    checked = "1 file" if report.checked == 1 else f"{report.checked:,} files and rows"
+    say(f"{checked} looked at: {counts}")

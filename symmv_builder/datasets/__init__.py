@@ -163,5 +163,5 @@ def variant(name: str, way: str) -> Recipe:
     ]
     if way not in differing:
         how = f"can be made as {' or '.join(differing)}" if differing else "is made in one way only"
-        raise WrongSetting("way", way, f"{name} {how}")
+        raise WrongSetting("`way`", way, f"{name} {how}")
     return replace(recipe(f"{name}-{way}"), name=name)

@@ -25,7 +25,7 @@ from symmv_builder.errors import (
     StopRun,
 )
 from symmv_builder.pipeline.events import Event
-from symmv_builder.storage.outputs import check_outputs
+from symmv_builder.storage.outputs import check_empty, check_outputs
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
 from symmv_builder.tables import parse_table
@@ -115,8 +115,8 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
 
     The same shards give the same bytes. Files of an entry that has left the dataset, or of whose
     row none can be made, are removed; its number is not given to another. `StopRun` where there
-    are no shards, where no row can be used, or where `out` holds an index that is not one of this
-    dataset's exports.
+    are no shards, where no row can be used, or where `out` holds something else than an export of
+    this dataset.
     """
     receipt = read_receipt(root, dataset)
     if receipt is None:
@@ -127,6 +127,8 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     rows = list(map(_named, read_rows(root, dataset, shared)))
     folder = _Folder(out)
     earlier = _read_index(folder, layout.digits)
+    if not (out / _INDEX).exists():
+        check_empty(out)
     numbers = _number(earlier, [row["entry_id"] for row in rows], layout.digits)
     _check_new(folder, layout, numbers, earlier)
     if numbers != earlier:
@@ -160,6 +162,8 @@ def _export_parquet(
 ) -> ExportSummary:
     files = export_parquet.files(root, dataset, receipt)
     earlier = export_parquet.earlier(folder.path, dataset)
+    if not earlier:
+        check_empty(folder.path)
     export_parquet.check_new(folder.path, files, earlier)
     for name, data in files.items():
         folder.put(name, data)

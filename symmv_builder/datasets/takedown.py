@@ -14,6 +14,7 @@ from symmv_builder.storage import manifests, recordings, releases
 from symmv_builder.storage.items import Item, Items
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.store import Store
+from symmv_builder.text import clean_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ def take_down(
     uses it. What is to be removed is written down before anything is; a takedown that was
     stopped is finished by the next command that writes the dataset.
     """
+    if not clean_line(reason):
+        raise WrongSetting("reason", reason, "say why, for whoever asks later")
     if (clip := parse_address(name)) is not None:
         name = clip[0]
     request = {"name": name, "whole": whole}
@@ -171,7 +174,7 @@ def _uses(item: Item, barred: Set[Source]) -> bool:
 
 
 def _barred(
-    entries: Iterable[Entry],
+    entries: Collection[Entry],
     items: Iterable[Item],
     rows: Iterable[Mapping[str, str]],
     again: Set[Source],
@@ -203,7 +206,8 @@ def _barred(
             return {Source(site, video_id)}
         except ValueError as error:
             raise WrongSetting("recording", name, str(error)) from error
-    raise NotFound("entry", name, f"{dataset} (a recording is named SITE:ID)")
+    known = {entry.entry_id for entry in entries}
+    raise NotFound("entry", name, f"{dataset} (a recording is named SITE:ID)", known)
 
 
 def _recordings(

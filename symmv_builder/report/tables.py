@@ -178,8 +178,11 @@ def plain_table(*columns: str, numbers: Sequence[str] = (), title: str = "") -> 
 
 def ruled_table(title: str, *, footer: bool = False) -> Table:
     """An empty table with a title and a rule below its head."""
+    heading = cell(title, "bold")
+    # The title of a narrow table is no narrower for it.
+    heading.no_wrap, heading.overflow = True, "ignore"
     return Table(
-        title=cell(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, show_footer=footer,
+        title=heading, title_justify="left", box=box.SIMPLE_HEAD, show_footer=footer,
         header_style="dim", footer_style="dim", padding=(0, 1, 0, 0), pad_edge=False, expand=False,
     )  # fmt: skip
 

@@ -20,11 +20,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from symmv_builder.errors import CannotWrite, OutputExists
+from symmv_builder.errors import CannotWrite, NoSuchPath, OutputExists
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.root import disk_errors, flush_to_disk
 
 _FILES = "files"
+_NOT_OURS = "was not made by this command, or was changed since"
 
 
 def check_outputs(
@@ -32,14 +33,14 @@ def check_outputs(
     *,
     inputs: Iterable[Path] = (),
     overwrite: bool = False,
-    is_ours: Callable[[Path], bool] = lambda path: False,
+    is_ours: Callable[[Path], bool] | None = None,
     remedy: str = "",
 ) -> None:
     """Raise `StopRun` where one of `outputs` may not be written.
 
     That is where it is one of `inputs`, under this or another name (links are followed); where a
     folder stands in its place, or a file in that of its folder; and where a file stands there that
-    is not ours, unless `overwrite`.
+    is not ours, unless `overwrite`. Without `is_ours` nobody can tell, and no file is.
     """
     sources = {identity: path for path in inputs if (identity := _identity(path)) is not None}
     for path in outputs:
@@ -51,8 +52,18 @@ def check_outputs(
             raise CannotWrite(path, "a folder stands in its place")
         if not path.parent.is_dir() and any(_stands(above) for above in _missing_folders(path)):
             raise CannotWrite(path, "a file stands in the place of a folder")
-        if _stands(path) and not overwrite and not is_ours(path):
-            raise OutputExists(path, remedy=remedy)
+        if _stands(path) and not overwrite and not (is_ours and is_ours(path)):
+            raise OutputExists(path, _NOT_OURS if is_ours else "", remedy)
+
+
+def check_empty(folder: Path) -> None:
+    """Raise `StopRun` where a folder for an export holds anything, or is none."""
+    if folder.exists() and not folder.is_dir():
+        raise NoSuchPath(folder, "folder")
+    # Files of this name are a killed writer's.
+    if folder.is_dir() and any(not each.name.startswith(".part-") for each in folder.iterdir()):
+        problem = "is not empty and holds no export of this dataset"
+        raise OutputExists(folder, problem, "export into another folder")
 
 
 @contextmanager

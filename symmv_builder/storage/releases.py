@@ -34,7 +34,7 @@ def folders(store: Store, dataset: str) -> list[str]:
 def check_version(version: str) -> None:
     """Raise `StopRun` for what is not three numbers."""
     if not _VERSION.fullmatch(version):
-        raise WrongSetting("version", version, "it is three numbers, as in 1.0.0")
+        raise WrongSetting("version", version, "it has to be three numbers, as in 1.0.0")
 
 
 def numbers_of(version: str) -> tuple[int, ...]:

@@ -178,5 +178,4 @@ class Sidecars:
         try:
             yield
         except _BROKEN as error:
-            remedy = "delete it and build again"
-            raise Damaged(self.root.path(name), "is damaged", remedy) from error
+            raise Damaged(self.root.path(name), "is damaged") from error

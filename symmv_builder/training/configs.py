@@ -77,8 +77,8 @@ def _check_number(name: str, value: Any) -> None:
         return
     if value < 0 or (value == 0 and name not in _MAY_BE_0):
         least = "0 or more" if name in _MAY_BE_0 else "above 0"
-        raise WrongSetting(name, value, f"it is {least}")
+        raise WrongSetting(name, value, f"it has to be {least}")
     if name in _BELOW_1 and value >= 1:
-        raise WrongSetting(name, value, "it is below 1")
+        raise WrongSetting(name, value, "it has to be below 1")
     if value > _MOST:
         raise WrongSetting(name, value, "that is too large")

@@ -68,7 +68,7 @@ class Batching:
         least = {"batch_size": 1, "seed": 0, "buckets": 0, "workers": 0}
         for name, bound in least.items():
             if getattr(self, name) < bound:
-                raise WrongSetting(name, getattr(self, name), f"it is {bound} or more")
+                raise WrongSetting(name, getattr(self, name), f"it has to be {bound} or more")
 
 
 class Loader:

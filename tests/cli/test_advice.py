@@ -51,13 +51,11 @@ SAID = [
     ),
     (
         errors.OutputExists("a.mid"),
-        "a.mid is there and was not made by this command, or was changed since; "
-        "--overwrite replaces it",
+        "a.mid is there already; --overwrite replaces it",
     ),
     (
         errors.OutputExists("a.mid", remedy="export into another folder"),
-        "a.mid is there and was not made by this command, or was changed since; "
-        "export into another folder",
+        "a.mid is there already; export into another folder",
     ),
     (
         errors.WrongArguments("give `split` or `top_k`, not `x y`"),

@@ -27,12 +27,16 @@ COMPLAINTS = [
     ("build nosuch", "no dataset is called"),
     ("build muvisync --from missing", "missing is not a folder"),
     ("build muvisync --workers 0", "workers is 0; it has to be 1 or more"),
+    ("build muvisync --as papr", "--as is 'papr'; muvisync can be made as paper or released"),
+    ("verify --root nowhere", "nothing was built in nowhere: there is nothing to verify"),
+    ("verify symmv --root nowhere", "nothing was built of symmv in nowhere: there is nothing to"),
+    ("takedown muvisync song-000 --reason=", "reason is ''; say why"),
     ("build muvisync --patience nan", "patience is nan; it has to be 0.001 or more"),
     ("build muvisync --load-patience -1", "load-patience is -1; it has to be 0.001 or more"),
     ("build muvisync --shard-mb 0", "shard-mb is 0; it has to be 1 or more"),
     ("crawl muvisync --most -1", "most is -1; it has to be 0 or more"),
     ("train amt --data muvisync --out run --minutes 0", "minutes is 0; it has to be 0.01 or"),
-    ("train amt --data muvisync --out run --workers -1", "threads is -1; it has to be 0 or more"),
+    ("train amt --data muvisync --out run --workers -1", "workers is -1; it has to be 0 or more"),
     ("build muvisync --model scenes", "SLOT=NAME"),
     ("build muvisync --model nosuch=adaptive", "no model slot"),
     ("build muvisync --model scenes=nosuch", "no scenes model"),
@@ -210,7 +214,7 @@ def test_what_run_writes_takes_the_place_of_no_file(
     words = "run key a.mid --out out --set profile=krumhansl-schmuckler"
     code, out, err = call(words, capsys, monkeypatch)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "out/a.key.json is there and was not made by this command" in err
+    assert "out/a.key.json is there already; --overwrite replaces it" in err
     assert own.read_text() == "a person's own"
     assert call(f"{words} --overwrite", capsys, monkeypatch)[0] == 0
     assert json.loads(own.read_text())["tonic"] == "C"
@@ -250,7 +254,7 @@ def test_a_schema_takes_the_place_of_no_file_of_ones_own(
     own.write_text("a person's own")
     code, out, err = call("schema --out out", capsys, monkeypatch)
     assert (code, out) == (2, "")
-    assert "v1/symmv.json is there and was not made by this command" in err
+    assert "v1/symmv.json is there already; --overwrite replaces it" in err
     assert own.read_text() == "a person's own"
     assert call("schema --out out --overwrite", capsys, monkeypatch)[0] == 0
     assert own.read_text() == right

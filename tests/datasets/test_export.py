@@ -167,7 +167,7 @@ def test_files_of_ones_own_are_no_part_of_an_export(
         own.parent.mkdir(parents=True)
         own.write_text("a person's own")
         out = tmp_path / "own" / name.replace("/", "-")
-        with pytest.raises(StopRun, match=r"was not made by this command|not the index of such"):
+        with pytest.raises(StopRun, match=r"export into another folder"):
             export(write_dataset(dataset, rows[:1]), dataset, out)
         assert files(out) == {name: b"a person's own"}
 
@@ -211,3 +211,15 @@ def test_a_row_that_cannot_be_written_is_named_and_the_others_are(
     assert (again.removed, again.left_out) == (0, summary.left_out)
     with pytest.raises(StopRun, match=f"nothing of {dataset} can be written: 1 row of {dataset}"):
         export(write_dataset(dataset, [rows[1]]), dataset, tmp_path / "none")
+
+
+@DATASETS
+def test_a_folder_with_files_of_ones_own_is_refused(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "videos"
+    out.mkdir()
+    (out / "holiday.mp4").write_text("a person's own")
+    with pytest.raises(StopRun, match="is not empty and holds no export of this dataset"):
+        export(write_dataset(dataset, [make_row(dataset, 0)]), dataset, out)
+    assert files(out) == {"holiday.mp4": b"a person's own"}

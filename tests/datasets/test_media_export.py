@@ -452,7 +452,7 @@ def test_what_cannot_be_asked_for_is_one_clear_line(stored: Stored, tmp_path: Pa
         Media("hf", sound="ogg")
     with pytest.raises(WrongArguments, match="both none"):
         Media("hf", sound="none", video="none")
-    with pytest.raises(StopRun, match="frame_rate is 0"):
+    with pytest.raises(StopRun, match="`frame_rate_hz` is 0"):
         Media("hf", frame_rate_hz=0.0)
     with pytest.raises(UnknownName, match="no split is called 'dev'"):
         export(stored, tmp_path / "out", splits=("dev",))

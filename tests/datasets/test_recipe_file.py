@@ -187,7 +187,7 @@ def test_bases_in_files_are_found_beside_the_recipe(tmp_path: Path) -> None:
 
 def test_ways_of_a_dataset_keep_its_name() -> None:
     assert datasets.variant("symmv", "paper").name == "symmv"
-    with pytest.raises(StopRun, match="way is 'x'; symmv can be made as paper or released"):
+    with pytest.raises(StopRun, match="`way` is 'x'; symmv can be made as paper or released"):
         datasets.variant("symmv", "x")
     with pytest.raises(StopRun, match="pop909 is made in one way only"):
         datasets.variant("pop909", "paper")

@@ -116,17 +116,17 @@ def test_settings_leave_the_rest_and_the_preset_as_they_were() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("steps=-4", "steps is -4; it is above 0"),
-        ("steps=0", "steps is 0; it is above 0"),
-        ("batch_size=0", "batch_size is 0; it is above 0"),
-        ("lr=0", "lr is 0.0; it is above 0"),
+        ("steps=-4", "steps is -4; it has to be above 0"),
+        ("steps=0", "steps is 0; it has to be above 0"),
+        ("batch_size=0", "batch_size is 0; it has to be above 0"),
+        ("lr=0", "lr is 0.0; it has to be above 0"),
         ("lr=inf", "lr is inf; that is too large"),
-        ("clip_norm=-1", "clip_norm is -1.0; it is above 0"),
-        ("dropout=1", "dropout is 1.0; it is below 1"),
-        ("dropout=-0.5", "dropout is -0.5; it is 0 or more"),
-        ("buckets=-1", "buckets is -1; it is 0 or more"),
-        ("patience=-1", "patience is -1; it is 0 or more"),
-        ("seed=-1", "seed is -1; it is 0 or more"),
+        ("clip_norm=-1", "clip_norm is -1.0; it has to be above 0"),
+        ("dropout=1", "dropout is 1.0; it has to be below 1"),
+        ("dropout=-0.5", "dropout is -0.5; it has to be 0 or more"),
+        ("buckets=-1", "buckets is -1; it has to be 0 or more"),
+        ("patience=-1", "patience is -1; it has to be 0 or more"),
+        ("seed=-1", "seed is -1; it has to be 0 or more"),
         ("seed=9223372036854775808", "that is too large"),
     ],
 )
@@ -150,5 +150,5 @@ def test_what_presets_hold_can_be_set(trainer: str) -> None:
 
 @pytest.mark.parametrize("trainer", ["vmusprod", "amt", "vmcp"])
 def test_a_model_without_heads_is_one_line(trainer: str) -> None:
-    with pytest.raises(StopRun, match="heads is 0; it is above 0"):
+    with pytest.raises(StopRun, match="heads is 0; it has to be above 0"):
         configure(trainer, "smoke", {"heads": "0"})

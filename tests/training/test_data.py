@@ -351,7 +351,7 @@ def test_workers_are_ahead_by_no_more_than_a_few_batches(rows: Rows) -> None:
 
 @pytest.mark.parametrize("field", ["batch_size", "seed", "buckets", "workers"])
 def test_a_number_that_makes_no_batches_is_one_line(field: str) -> None:
-    with pytest.raises(StopRun, match=f"{field} is -1; it is [01] or more"):
+    with pytest.raises(StopRun, match=f"{field} is -1; it has to be [01] or more"):
         Batching(**({"batch_size": 4, "seed": 7} | {field: -1}))  # type: ignore[arg-type]
 
 

@@ -21,6 +21,7 @@ from symmv_builder.report.learning import Learning, losses_in_words
 from symmv_builder.report.piano_roll import draw_piano_roll
 from symmv_builder.report.score_tables import ScoreLine
 from symmv_builder.settings import Settings
+from symmv_builder.text import amount
 
 _SPLIT = "train"
 
@@ -87,7 +88,7 @@ def _measure(settings: Settings, composers: Sequence[str], runs: Path, music: Pa
     for dataset, those in by_dataset.items():
         report = measure(settings, dataset=dataset, split="all")
         real = report.ours.summary
-        lines.append(ScoreLine(f"real: {dataset}, {real.songs} songs", real.mean))
+        lines.append(ScoreLine(f"real: {dataset}, {amount(real.songs, 'song')}", real.mean))
         for trainer in those:
             ours = measure(settings, music / trainer).ours.summary
             lines.append(ScoreLine(f"{trainer} for their videos", ours.mean))

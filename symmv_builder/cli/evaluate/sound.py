@@ -19,6 +19,7 @@ from symmv_builder.cli.saying import say
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
 from symmv_builder.report.score_tables import ScoreLine
+from symmv_builder.text import amount
 
 Report = TypeVar("Report")
 
@@ -171,7 +172,7 @@ def _print(report: measure.PairsReport, title: str) -> None:
     """Print a table of pairs, with what mismatched pairs give below."""
     name, result = report.metric.name, report.agreement
     lines = [
-        ScoreLine(f"{result.pairs} pieces and their originals", {name: result.own}),
+        ScoreLine(f"{amount(result.pairs, 'piece')} beside the original", {name: result.own}),
         ScoreLine("each piece and the originals of others", {name: result.others}),
     ]
     tables.show(score_tables.scores_table(title, [report.metric], (), lines))

@@ -51,10 +51,10 @@ class Media:
         if self.sound_of and self.sound == "none":
             raise WrongArguments("`sound_of` has no use where `sound` is none")
         for name, value, least, most in (
-            ("sound_rate", self.sound_rate_hz, 4000, 192_000),
-            ("frame_rate", self.frame_rate_hz, 0.001, 1000),
-            ("frame_side", self.frame_side, 16, 8192),
-            ("shard_bytes", self.shard_bytes, 1, 2**50),
+            ("`sound_rate_hz`", self.sound_rate_hz, 4000, 192_000),
+            ("`frame_rate_hz`", self.frame_rate_hz, 0.001, 1000),
+            ("`frame_side`", self.frame_side, 16, 8192),
+            ("`shard_bytes`", self.shard_bytes, 1, 2**50),
         ):
             if value is not None and not least <= value <= most:
                 raise WrongSetting(name, value, f"it has to be from {least} to {most}")

@@ -17,8 +17,8 @@ from typing import Any
 from symmv_builder.datasets.media_export import formats
 from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.media import Media
-from symmv_builder.errors import CannotWrite, MalformedFile, NoSuchPath, OutputExists
-from symmv_builder.storage.outputs import check_outputs, locked_folder, replacing_file
+from symmv_builder.errors import CannotWrite, MalformedFile, NoSuchPath
+from symmv_builder.storage.outputs import check_empty, check_outputs, locked_folder, replacing_file
 from symmv_builder.storage.root import disk_errors
 from symmv_builder.storage.shards import Shard
 
@@ -164,12 +164,8 @@ class Target:
 
     def _read(self) -> dict[str, Any]:
         place = self.path / RECEIPT
-        if self.path.exists() and not self.path.is_dir():
-            raise NoSuchPath(self.path, "folder")
         if not place.is_file():
-            if any(not each.name.startswith(".part-") for each in self._entries()):
-                problem = "is not empty and holds no export of recordings"
-                raise OutputExists(self.path, problem, "export into another folder")
+            check_empty(self.path)
             return {}
         try:
             standing = json.loads(place.read_bytes())

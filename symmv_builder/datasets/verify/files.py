@@ -18,12 +18,11 @@ def check_assets(
 ) -> Iterator[Problem]:
     """Check the recordings of entries: there, of their size and, where `deep`, of their content."""
     assets, sizes = store.ledger.assets(), store.ledger.asset_sizes()
-    looked_at: set[str] = set()
     for entry in entries:
         for place in recordings_of(entry.dataset, entry).values():
             sha256 = assets.get(place)
-            if sha256 and sha256 not in looked_at:
-                looked_at.add(sha256)
+            if sha256 and sha256 not in tally.recordings:
+                tally.recordings.add(sha256)
                 yield from _check_asset(store, sha256, sizes.get(sha256, 0), tally, deep=deep)
 
 

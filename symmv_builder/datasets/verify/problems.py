@@ -37,7 +37,11 @@ class Problem:
 
 @dataclass(slots=True)
 class CheckCounts:
-    """The numbers of files and rows that were looked at, and of those that could not be judged."""
+    """The numbers of files and rows that were looked at, and of those that could not be judged.
+
+    `recordings` are the sha256 of those that were looked at: datasets of a root share them.
+    """
 
     checked: int = 0
+    recordings: set[str] = field(default_factory=set)
     notes: Counter[str] = field(default_factory=Counter)

@@ -58,7 +58,8 @@ class NoRows(StopRun):
 
     def __str__(self) -> str:
         others = f"; it has {', '.join(self.known)}" if self.known else ""
-        return self.problem or f"{self.dataset} has no rows in split {self.split!r}{others}"
+        where = "" if self.split == "all" else f" in split {self.split!r}"
+        return self.problem or f"{self.dataset} has no rows{where}{others}"
 
 
 @dataclass(eq=False)

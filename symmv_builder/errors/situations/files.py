@@ -83,18 +83,19 @@ class Damaged(StopRun):
 
 @dataclass(eq=False)
 class OutputExists(StopRun):
-    """A file that is not ours stands at `path`, where something is to be written.
+    """A file stands at `path`, where something is to be written, and may not be replaced.
 
     `problem` says more of it; `remedy` is what helps where it may not be replaced on demand.
     """
 
     path: str | PathLike[str]
-    problem: str = "was not made by this command, or was changed since"
+    problem: str = ""
     remedy: str = ""
 
     def __str__(self) -> str:
+        problem = f"and {self.problem}" if self.problem else "already"
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{self.path} is there and {self.problem}{remedy}"
+        return f"{self.path} is there {problem}{remedy}"
 
 
 @dataclass(eq=False)

@@ -1,12 +1,12 @@
 """What was asked for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from os import PathLike
 
 from symmv_builder.errors.reactions import StopRun
-from symmv_builder.text import clean_line, suggestions
+from symmv_builder.text import clean_line, nearest, suggestions
 
 
 @dataclass(eq=False)
@@ -30,14 +30,20 @@ class UnknownName(StopRun):
 
 @dataclass(eq=False)
 class NotFound(StopRun):
-    """No `kind` (of entry, release, row) of this `name` is stored in `where`."""
+    """No `kind` (of entry, release, row) of this `name` is stored in `where`.
+
+    Of those that are `known` the nearest is named: there may be many.
+    """
 
     kind: str
     name: str
     where: str
+    known: Collection[str] = ()
 
     def __str__(self) -> str:
-        return f"no {self.kind} is called {self.name!r} in {self.where}"
+        near = nearest(self.name, self.known)
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        return f"no {self.kind} is called {self.name!r} in {self.where}{hint}"
 
 
 @dataclass(eq=False)
@@ -55,7 +61,8 @@ class NoSuchPath(StopRun):
 class WrongSetting(StopRun):
     """The setting, parameter or option `name` cannot be `value`; `wanted` says what it can be.
 
-    `where` is the place that the value comes from: a file with its line, or a step.
+    `where` is the place that the value comes from: a file with its line, or a step. An argument
+    whose option has another name stands in backquotes, as those of `WrongArguments` do.
     """
 
     name: str

@@ -39,13 +39,13 @@ class ChordSampling:
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
-            raise WrongSetting("temperature", self.temperature, "it is above 0")
+            raise WrongSetting("temperature", self.temperature, "it has to be above 0")
         if self.top_k is not None and self.top_k < 1:
-            raise WrongSetting("top_k", self.top_k, "it is 1 or more")
+            raise WrongSetting("top_k", self.top_k, "it has to be 1 or more")
         if self.max_repeats is not None and self.max_repeats < 1:
-            raise WrongSetting("max_repeats", self.max_repeats, "it is 1 or more")
+            raise WrongSetting("max_repeats", self.max_repeats, "it has to be 1 or more")
         if self.max_silences is not None and self.max_silences < 0:
-            raise WrongSetting("max_silences", self.max_silences, "it is 0 or more")
+            raise WrongSetting("max_silences", self.max_silences, "it has to be 0 or more")
 
 
 def sample_chords(

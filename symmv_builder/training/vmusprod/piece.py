@@ -130,12 +130,13 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
     video's motion the range is `tempo.USUAL_MOTION` where a video is followed.
     """
     if wish.seed < 0:
-        raise WrongSetting("seed", wish.seed, "it is 0 or more")
+        raise WrongSetting("seed", wish.seed, "it has to be 0 or more")
     tempo_bpm = _tempo(wish, about)
     bar_s = steps_per_bar / STEPS_PER_BEAT * 60.0 / tempo_bpm
     if wish.seconds is not None:
         if not 0 < wish.seconds <= MOST_SECONDS:
-            raise WrongSetting("seconds", wish.seconds, f"above 0, {MOST_SECONDS:g} at most")
+            rule = f"it has to be above 0, {MOST_SECONDS:g} at most"
+            raise WrongSetting("seconds", wish.seconds, rule)
         if wish.shown is not None:
             return _following(wish, wish.shown, wish.seconds, tempo_bpm, steps_per_bar)
         # A bar that would hold less than a thousandth of itself is not begun.
@@ -147,7 +148,7 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
         rng = np.random.default_rng([wish.seed, _LENGTH])
         bars = max(1, round(draw_tempo(about["bars_quantiles"], rng)))
     if not 0 < bars * bar_s <= MOST_SECONDS:
-        raise WrongSetting("bars", bars, f"1 or more, of {MOST_SECONDS:g} s at most")
+        raise WrongSetting("bars", bars, f"it has to be 1 or more, of {MOST_SECONDS:g} s at most")
     return PiecePlan(wish, tempo_bpm, bars, bars * bar_s)
 
 
