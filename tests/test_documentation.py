@@ -270,6 +270,13 @@ def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len(texts()["README.md"].splitlines()) <= 250
 
 
+def test_the_weights_of_every_model_are_told_of() -> None:
+    from symmv_builder import backends
+
+    page = texts()["how-to/models.md"]
+    assert [name for _, name in backends.all_models() if f"`{name}`" not in page] == []
+
+
 def test_every_extra_is_in_the_table_of_installing() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     rows = re.findall(r"^\| (`.*?) \|", texts()["how-to/install.md"], flags=re.MULTILINE)

@@ -265,7 +265,7 @@ def named_entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entr
     require_known(store.manifests, dataset)
     entries = {each.entry_id: each for each in manifests.read_entries(store.manifests, dataset)}
     if entry_id not in entries:
-        raise NotFound("entry", entry_id, store.root.shown, entries)
+        raise NotFound("entry", entry_id, store.root.shown, tuple(entries))
     return recipe_of(store.manifests, dataset), entries[entry_id]
 
 

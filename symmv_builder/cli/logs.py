@@ -4,6 +4,7 @@
 prints by itself (`saying`) are written to the log file too, and not printed twice.
 """
 
+import itertools
 import logging
 import sys
 from dataclasses import dataclass, replace
@@ -127,6 +128,14 @@ def _set_quiet(value: bool) -> None:
 def _set_file(value: Path | None) -> None:
     if value is not None:
         choose(replace(_choice, file=value))
+        # One file serves many commands, and some have nothing to do.
+        logging.getLogger(__name__).info("begins: %s", _first_words(), extra=PRINTED)
+
+
+def _first_words() -> str:
+    """Name this call as a person recognises it; options, among them urls, are left out."""
+    words = itertools.takewhile(lambda word: not word.startswith("-"), sys.argv[1:3])
+    return " ".join(["symmv", *words])
 
 
 def _command(

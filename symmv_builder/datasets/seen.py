@@ -129,7 +129,7 @@ def rows_seen(
                 videos.append(WatchedVideo(file_name(row_id), row, sha256))
     missing = sorted(entry for row_id, entry in named.items() if row_id not in entry_ids)
     if missing:
-        raise NotFound(f"row of {dataset}", ", ".join(missing), root.shown, entry_ids)
+        raise NotFound(f"row of {dataset}", ", ".join(missing), root.shown, tuple(entry_ids))
     if not videos:
         raise NoRows(dataset, split or "all")
     return videos

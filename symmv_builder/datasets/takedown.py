@@ -206,7 +206,7 @@ def _barred(
             return {Source(site, video_id)}
         except ValueError as error:
             raise WrongSetting("recording", name, str(error)) from error
-    known = {entry.entry_id for entry in entries}
+    known = [entry.entry_id for entry in entries]
     raise NotFound("entry", name, f"{dataset} (a recording is named SITE:ID)", known)
 
 

@@ -63,6 +63,9 @@ def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
             "model", str(use.model), "it embeds no words, so it cannot name feelings"
         )
     [semantic] = use.inputs
+    if uses[semantic].model != use.model:
+        cause = f"{semantic} is by {uses[semantic].model}, and both have to be by the same model"
+        raise WrongSetting("model", str(use.model), cause)
     return described(use.parameters["causal_window_s"], uses[semantic].parameters["hop_s"])
 
 

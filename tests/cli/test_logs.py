@@ -96,6 +96,7 @@ def test_the_file_has_what_is_done_and_what_is_said(
     assert "details" not in text
     assert "secret" not in text
     assert not set(text) & set("\x1b\r\u202e")
+    assert sum(" begins: symmv " in each for each in lines) == 2
     [unknown] = [each for each in lines if "no dataset is called 'nosuch'" in each]
     assert " ERROR " in unknown
 

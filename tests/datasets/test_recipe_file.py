@@ -301,13 +301,24 @@ variant = "onsets"
     assert label_of(read(OWN)) == "symmv/v2"
 
 
+def test_feelings_are_named_by_the_model_that_embedded_the_pictures() -> None:
+    text = 'name = "mine"\nbase = "muvisync"\n[steps.semantic]\nmodel = "vit-l-14"\n'
+    with pytest.raises(StopRun, match="semantic is by vit-l-14, and both have to be by the same"):
+        read(text)
+    read(f'{text}[steps.emotion]\nmodel = "vit-l-14"\n')
+
+
 @pytest.mark.parametrize(
     ("change", "model"),
     [
         ('[steps.semantic]\ncolumns = { values = "looks" }', "untrained-768"),
         ('absent = ["semantic"]', "untrained-768"),
         ('columns = ["emotion"]', "untrained-768"),
-        ('[steps.semantic]\nmodel = "vit-b-32"\ncolumns = { values = "looks" }', "untrained-512"),
+        (
+            '[steps.semantic]\nmodel = "vit-b-32"\ncolumns = { values = "looks" }\n'
+            '[steps.emotion]\nmodel = "vit-b-32"',
+            "untrained-512",
+        ),
     ],
 )
 def test_the_untrained_model_is_as_wide_as_the_one_that_it_replaces(

@@ -8,7 +8,8 @@ and one of a dataset that has changed makes the one or two shards around each ch
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def estimate_media(
     """How much an export into `folder` would write; nothing is written there. Errors as below."""
     target = _target(folder, dataset, media)
     told = _counting(tell, dataset, "rows read")
-    plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
+    with _telling_of_leftovers(target):
+        plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
     _check_usable(plan)
     return estimate(_missing(plan, target), media, root.url, folder, workers=workers)
 
@@ -101,7 +103,8 @@ def export_media(
     """
     target = _target(folder, dataset, media)
     told = _counting(tell, dataset, "rows read")
-    plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
+    with _telling_of_leftovers(target):
+        plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
     _check_usable(plan)
     if missing := _missing(plan, target):
         expected = estimate(missing, media, root.url, folder, workers=workers)
@@ -112,6 +115,18 @@ def export_media(
         target = _target(folder, dataset, media)
         target.begin()
         return _Export(plan, target, root.url, workers, patience_s, tell).run()
+
+
+@contextmanager
+def _telling_of_leftovers(target: Target) -> Iterator[None]:
+    """Say of a dataset without rows that the folder still holds those which it had."""
+    try:
+        yield
+    except NoRows as error:
+        if not target.receipt:
+            raise
+        problem = f"{error}; delete {target.path}, which still holds those of an earlier export"
+        raise replace(error, problem=problem) from error
 
 
 def _target(folder: Path, dataset: str, media: Media) -> Target:

@@ -1,7 +1,7 @@
 """What was asked for."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 
@@ -38,7 +38,7 @@ class NotFound(StopRun):
     kind: str
     name: str
     where: str
-    known: Collection[str] = ()
+    known: Sequence[str] = ()
 
     def __str__(self) -> str:
         near = nearest(self.name, self.known)

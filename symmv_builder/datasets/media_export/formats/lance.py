@@ -5,6 +5,7 @@ all of them. The files hold the same rows each time, but not the same bytes: Lan
 versions identities of its own.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,8 @@ def name(split: str, number: int) -> str:
 def check() -> None:
     if not is_installed("lance"):
         raise not_installed("pylance", "media")
+    # It would warn of each new file that there was none before. Read when it is imported.
+    os.environ.setdefault("LANCE_LOG", "error")
 
 
 def write(path: Path, layout: Layout, samples: Iterator[Sample]) -> dict[str, Any]:
