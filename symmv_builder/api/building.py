@@ -16,6 +16,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.storage.store import Store
+from symmv_builder.text import amount
 
 __all__ = ["FolderContents"]
 
@@ -88,7 +89,7 @@ def build_as_writer(
             note(f"{recipe.name} is made in another way now: {line}")
         if retry:
             count = build.forgive(store, recipe.name, retry)
-            note(f"{count} entries are tried again")
+            note(f"tried again: {amount(count, 'entry')}")
         add_entries(store)
         remembered.remember(store, recipe)
         return build.build(

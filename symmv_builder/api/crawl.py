@@ -24,6 +24,7 @@ from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.store import Store
+from symmv_builder.text import amount
 
 __all__ = ["CrawlEnd", "CrawlRun", "CrawlSource", "Item", "Recording"]
 
@@ -296,7 +297,7 @@ def open_crawl(
     _keep_choice(store, recipe, job.note)
     if retry:
         again = crawling.try_again(job.items, store, dataset, retry)
-        job.note(f"{again} items are tried again")
+        job.note(f"tried again: {amount(again, 'item')}")
     crawling.check_site(job)
     return CrawlRun(job, settings, plan)
 

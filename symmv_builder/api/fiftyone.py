@@ -123,7 +123,7 @@ def _earlier(folder: Path, dataset: str) -> set[str]:
     except (OSError, ValueError, LookupError, TypeError):
         is_ours = False
     if not is_ours:
-        problem = f"is not empty and holds no export of {dataset} for FiftyOne"
+        problem = f"holds something else than an export of {dataset} for FiftyOne"
         raise OutputExists(folder, problem, "export into another folder")
     return set(_files_in(folder / SAMPLES))
 

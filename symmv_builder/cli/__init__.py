@@ -71,7 +71,10 @@ def _call() -> int:
     except typer.TyperException as error:
         # A group without its command has printed its help, and has no message.
         if error.format_message():
-            complain(f"{error.format_message()} (symmv --help says more)", logging.ERROR)
+            context = getattr(error, "ctx", None)
+            words = context.command_path.split()[1:] if context else []
+            help_ = " ".join(["symmv", *words, "--help"])
+            complain(f"{error.format_message()} ({help_} says more)", logging.ERROR)
         return 2
     except StopRun as error:
         complain(advised(error), logging.ERROR)

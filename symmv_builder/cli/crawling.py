@@ -74,7 +74,7 @@ def crawl(
             tell=progress.on_event,
             expect=lambda total, settled: progress.expect(total, settled=settled),
         )
-    say(f"{end.new} new, {end.touched} items worked on")
+    say(f"{end.new} new, {amount(end.touched, 'item')} worked on")
     tables.show(funnel(end.funnel, opened.name))
     if end.measured:
         say(end.measured)

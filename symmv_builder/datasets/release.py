@@ -108,7 +108,7 @@ def check(store: Store, dataset: str, version: str) -> dict[str, Any]:
     if not receipt["shards"]:
         raise ReleaseRefused(
             dataset,
-            f"{dataset} has no row: all of its entries were put aside or are unfinished",
+            f"{dataset} has no row: its entries were put aside or taken down, or are unfinished",
             "see why, and add others",
         )
     untrained = [model["backend"] for model in receipt["models"] if not model["trained"]]

@@ -62,7 +62,7 @@ def check_empty(folder: Path) -> None:
         raise NoSuchPath(folder, "folder")
     # Files of this name are a killed writer's.
     if folder.is_dir() and any(not each.name.startswith(".part-") for each in folder.iterdir()):
-        problem = "is not empty and holds no export of this dataset"
+        problem = "holds something else than an export of this dataset"
         raise OutputExists(folder, problem, "export into another folder")
 
 

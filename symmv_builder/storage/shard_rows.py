@@ -96,7 +96,8 @@ class ShardRows:
                 present = set(file.schema_arrow.names)
             missing = [column for column in columns if column not in present]
             if missing:
-                raise MissingColumns(self.dataset, missing, self.root.path(name), "which is needed")
+                needed = "which is needed" if len(missing) == 1 else "which are needed"
+                raise MissingColumns(self.dataset, missing, self.root.path(name), needed)
             requested = {column: None for column in requested if column in present}
         return tuple(requested)
 

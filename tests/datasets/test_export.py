@@ -220,6 +220,6 @@ def test_a_folder_with_files_of_ones_own_is_refused(
     out = tmp_path / "videos"
     out.mkdir()
     (out / "holiday.mp4").write_text("a person's own")
-    with pytest.raises(StopRun, match="is not empty and holds no export of this dataset"):
+    with pytest.raises(StopRun, match="holds something else than an export of this dataset"):
         export(write_dataset(dataset, [make_row(dataset, 0)]), dataset, out)
     assert files(out) == {"holiday.mp4": b"a person's own"}

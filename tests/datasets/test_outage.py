@@ -132,6 +132,6 @@ def test_the_command_says_that_nothing_answers_and_ends_with_1(
         aside = replace(item, state=states.REJECTED, step="fetch", reason=Reason.UNREACHABLE)
         items.save(aside)
     assert symmv("--retry", "unreachable") == 1
-    assert f"{COUNT} items are tried again" in capsys.readouterr().err
+    assert f"tried again: {COUNT} items" in capsys.readouterr().err
     assert symmv("--retry", "nonsense") == 2
     assert {item.state for item in items.find("muvisync")} == {states.MATCHED}

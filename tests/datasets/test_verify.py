@@ -18,7 +18,8 @@ from symmv_builder.cli import main
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.verify import CheckCounts, verify
-from symmv_builder.errors import NoShards, StopRun
+from symmv_builder.datasets.verify.problems import what_is_wrong
+from symmv_builder.errors import MalformedFile, NoShards, StopRun
 from symmv_builder.storage.assets import asset_name, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
@@ -448,3 +449,9 @@ with locks.hold(Ledger(sys.argv[1]), "toy"):
         other.stdin.flush()
         assert look(root, capsys, "--repair", "--wait")[0] == 0
     assert other.returncode == 0
+
+
+def test_a_problem_names_its_file_once() -> None:
+    error = MalformedFile("/data/symmv/entries.jsonl", "this is not an entry", line=3)
+    assert what_is_wrong(error) == "line 3: this is not an entry"
+    assert what_is_wrong(MalformedFile("/data/a.json", "it is empty")) == "it is empty"

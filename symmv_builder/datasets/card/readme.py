@@ -128,7 +128,7 @@ def _clips(view: View) -> list[str]:
         f"A row is a clip: entries were cut by {described_cut(view.receipt['clips'])}. Times of a "
         "row count from the start of its clip; `clip_start_s` and `clip_end_s` are seconds of the "
         "video, `clip_music_start_s` and `clip_music_end_s` of the music recording. "
-        f"{view.receipt['entries_without_clips']} entries have no clip.",
+        f"Without a clip: {amount(view.receipt['entries_without_clips'], 'entry')}.",
         "",
         "Clips turned away, and not their entries:",
         "",

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
+from symmv_builder.errors import MalformedFile, StopRun
 from symmv_builder.storage.ledger_checks import DamagedRow
 
 Kind = Literal[
@@ -33,6 +34,13 @@ class Problem:
     artifact: str = ""
     version: str = ""
     row: DamagedRow | None = None
+
+
+def what_is_wrong(error: StopRun) -> str:
+    """Word what is wrong with a file, without its place: a `Problem` has that."""
+    if not isinstance(error, MalformedFile):
+        return str(error)
+    return str(error).removeprefix(str(error.path)).lstrip(":, ")
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.imports.take_in import read_options
-from symmv_builder.datasets.verify.problems import CheckCounts, Problem
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem, what_is_wrong
 from symmv_builder.errors import StopRun
 from symmv_builder.storage import manifests, recordings, seals, shards, written
 from symmv_builder.storage.corrections import read_corrections
@@ -40,7 +40,7 @@ def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[
             try:
                 reader(store.manifests, dataset)
             except StopRun as error:
-                yield Problem("manifest", place, str(error), dataset=dataset)
+                yield Problem("manifest", place, what_is_wrong(error), dataset=dataset)
 
 
 def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:
@@ -66,7 +66,7 @@ def _check(
     try:
         read()
     except StopRun as error:
-        yield Problem("manifest", name, str(error), dataset=dataset, sha256=digest or "")
+        yield Problem("manifest", name, what_is_wrong(error), dataset=dataset, sha256=digest or "")
         return
     if digest is None:
         tally.notes["manifests have no checksum yet; the next build keeps one"] += 1
@@ -84,7 +84,7 @@ def check_change(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Pro
     try:
         change = changes.unfinished(store, dataset)
     except StopRun as error:
-        yield Problem("change", place, str(error), dataset=dataset)
+        yield Problem("change", place, what_is_wrong(error), dataset=dataset)
         return
     if change:
         tally.checked += 1
@@ -107,7 +107,7 @@ def read_receipt(
     try:
         receipt = shards.read_receipt(store.root, dataset)
     except StopRun as error:
-        problems.append(Problem("receipt", name, str(error), dataset=dataset))
+        problems.append(Problem("receipt", name, what_is_wrong(error), dataset=dataset))
         return None
     if receipt is None or not _has_form(receipt):
         problems.append(Problem("receipt", name, "is not a receipt of shards", dataset=dataset))

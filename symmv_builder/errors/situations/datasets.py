@@ -112,7 +112,8 @@ class MissingColumns(StopRun):
     def __str__(self) -> str:
         where = f"{self.path} has" if self.path else f"the shards of {self.dataset} hold"
         why = f", {self.needed_for}" if self.needed_for else ": it was not made"
-        text = f"{where} no column {', '.join(self.columns)}{why}"
+        noun = "column" if len(self.columns) == 1 else "columns"
+        text = f"{where} no {noun} {', '.join(self.columns)}{why}"
         if self.is_unknown:
             return f"{text}; no step of a recipe makes it"
         if self.steps:

@@ -17,6 +17,7 @@ from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.samples import Sample
 from symmv_builder.storage.outputs import replacing_file
 from symmv_builder.storage.tables import Row, build_table, text_columns
+from symmv_builder.text import amount
 
 SUFFIX = ".parquet"
 _FILE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
@@ -54,12 +55,13 @@ def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
     for split in splits:
         lines += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
     kinds = [*layout.media, *(["frames"] if layout.has_frames else [])]
+    samples = amount(sum(shard.samples for shard in shards), "sample")
     lines += [
         "---",
         "",
         f"# {layout.dataset}",
         "",
-        f"{sum(shard.samples for shard in shards)} samples with {', '.join(kinds)}. The recordings "
+        f"{samples} with {', '.join(kinds)}. The recordings "
         "belong to those who made them; what may be done with them is not said by this file.",
         "",
     ]
