@@ -31,6 +31,7 @@ COPY . .
 RUN make install LAYERS="run flows train" UV= EDITABLE=
 
 # What runs: the environment alone. A runtime that Python's packages bring is not installed again.
+# Whoever owns the mounted folders may run it (`--user`): every user can write to /data and /cache.
 FROM ${BASE} AS run
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -38,10 +39,10 @@ RUN apt-get update \
     && if ! command -v python3.11 >/dev/null; then set -- "$@" python3.11; fi \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@" \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 symmv \
-    && install --directory --owner=symmv /data /cache
+    && useradd --no-create-home --home-dir /cache --uid 1000 symmv \
+    && install --directory --owner=symmv --mode=1777 /data /cache
 COPY --from=build /app/.venv /app/.venv
-ENV PATH="/app/.venv/bin:${PATH}" PYTHONDONTWRITEBYTECODE=1 SYMMV_ROOT=/data XDG_CACHE_HOME=/cache
+ENV PATH="/app/.venv/bin:${PATH}" PYTHONDONTWRITEBYTECODE=1 SYMMV_ROOT=/data XDG_CACHE_HOME=/cache HOME=/cache
 USER symmv
 VOLUME ["/data", "/cache"]
 WORKDIR /data
