@@ -91,7 +91,7 @@ def status(store: "Store", dataset: str) -> Status:
     requested = store.outcomes.requested_artifacts(dataset)
     order = list(receipt.get("artifacts", ()))
     # A receipt names what there is of most datasets: to read a recipe is to import all its steps.
-    if not store.outcomes.artifacts(dataset).union(requested).issubset(order):
+    if not order or not store.outcomes.artifacts(dataset).union(requested).issubset(order):
         order = [use.makes for use in recipe().known]
         requested = requested or tuple(
             receipt.get("artifacts", [use.makes for use in recipe().uses])

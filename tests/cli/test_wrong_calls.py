@@ -276,7 +276,7 @@ def test_a_ledger_of_an_earlier_version_is_one_line_that_says_what_updates_it(
     store.ledger.record_results("muvisync", [Result("muvisync", "key", "key", "k", "", 1.0)])
     store.ledger.engine.dispose()
     with sqlite3.connect("ledger.sqlite") as connection:
-        connection.execute("ALTER TABLE results DROP COLUMN checksum")
+        connection.execute("ALTER TABLE results DROP COLUMN detail")
     connection.close()
     code, _, err = call(f"{command} --root {elsewhere}", capsys, monkeypatch)
     assert code == 2
