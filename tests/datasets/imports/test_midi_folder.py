@@ -82,6 +82,7 @@ def test_a_folder_of_midi_files_becomes_rows_with_all_that_can_be_heard(
     assert row["parts_is_melody"].any()
     assert np.diff(row["parts_onset_steps"]).min() >= 0
     assert {"chords_labels", "key_tonic", "beats_times_s", "pedal_starts_s"} <= set(row)
+    assert len(row["key_tonics"]) == len(row["key_modes"]) == len(row["key_starts_s"]) >= 1
     assert receipt["made_by"]["beats"] == "written_or_rendered_beats"
 
     # Nothing is said of a video, which there is none of.
