@@ -198,13 +198,14 @@ def beats(
     if as_json:
         print_json(report.as_json())
     else:
-        line = ScoreLine(f"{report.pairs} pieces against {reference}", report.scores)
+        line = ScoreLine(f"{amount(report.pairs, 'piece')} against {reference}", report.scores)
         title = f"Beat coverage and hit, percent; {points.value} in windows of {window:g} s"
         tables.show(score_tables.scores_table(title, report.columns, report.published, [line]))
         say(f"coverage without the adjustment of LORIS: {report.scores['bcs_plain']:.1f}")
         if report.alone:
             alone = ", ".join(report.alone[:10])
-            say(f"{len(report.alone)} without a reference that has a beat: {alone}")
+            pieces = amount(len(report.alone), "piece")
+            say(f"{pieces} without a reference that has a beat: {alone}")
         say_left_out(reference, report.left_out)
         say_untrained(report.untrained)
     complain_of(report.refused)

@@ -14,6 +14,7 @@ from symmv_builder.cli.saying import say
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
 from symmv_builder.report.score_tables import ScoreLine
+from symmv_builder.text import amount
 
 Model = Annotated[
     Path, typer.Option("--model", help="Folder of the training run whose best model is measured.")
@@ -100,7 +101,7 @@ def _print(scored: ModelScores) -> None:
     tables.show(score_tables.scores_table(by.title, by.metrics, by.published, lines))
     shown = {metric.name for metric in by.metrics}
     others = {n: v for n, v in scored.metrics.items() if n not in shown and v == v}
-    counts = [f"{value} {name}" for name, value in scored.counts.items()]
+    counts = [amount(value, name.removesuffix("s")) for name, value in scored.counts.items()]
     counts += [f"{name} {value:.4g}" for name, value in others.items()]
     if counts:
         say(", ".join(counts))

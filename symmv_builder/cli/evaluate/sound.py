@@ -19,6 +19,7 @@ from symmv_builder.cli.saying import say
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
 from symmv_builder.report.score_tables import ScoreLine
+from symmv_builder.text import amount
 
 Report = TypeVar("Report")
 
@@ -93,7 +94,7 @@ def audio(
 ) -> None:
     """Frechet audio distance between generated and real recordings, or their embeddings.
 
-    Embeddings are .npy or .npz files of shape [n, d], from any model; recordings are embedded here,
+    Embeddings are .npy or .npz files of shape (n, d), from any model; recordings are embedded here,
     and MIDI files are played for it. Distances over different embeddings do not compare.
     """
     report = _heard(measure.audio, paths, reference, backend, sound, split, root)
@@ -126,7 +127,7 @@ def kld(
 ) -> None:
     """V2Meow's divergence of class probabilities between each piece and its original (KLD).
 
-    The classes are the tags of the model that hears; .npy files hold the probabilities [n, classes]
+    The classes are the tags of the model that hears; .npy files hold the probabilities (n, classes)
     of any classifier. Pieces are paired with originals by name, as by `evaluate beats`.
     """
     report = _heard(measure.kld, paths, reference, backend, sound, split, root)
@@ -171,7 +172,9 @@ def _print(report: measure.PairsReport, title: str) -> None:
     """Print a table of pairs, with what mismatched pairs give below."""
     name, result = report.metric.name, report.agreement
     lines = [
-        ScoreLine(f"{result.pairs} pieces and their originals", {name: result.own}),
+        ScoreLine(
+            f"{amount(result.pairs, 'pair')} of a piece and its original", {name: result.own}
+        ),
         ScoreLine("each piece and the originals of others", {name: result.others}),
     ]
     tables.show(score_tables.scores_table(title, [report.metric], (), lines))

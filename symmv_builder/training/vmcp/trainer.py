@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from symmv_builder.evaluation import alignment, published_figures, retrieval
+from symmv_builder.text import amount
 from symmv_builder.training.trainer import (
     Baseline,
     Columns,
@@ -63,7 +64,8 @@ def _pool(measured: Mapping[str, Any]) -> list[str]:
     ours, theirs = measured.get("pool"), published_figures.VMCP_POOL
     if ours is None or ours == theirs:
         return []
-    return [f"the pool here is {ours:.0f} videos, the paper's {theirs}: the figures do not compare"]
+    here = amount(int(ours), "video")
+    return [f"the pool here is {here}, the paper's {theirs}: the figures do not compare"]
 
 
 @final
