@@ -68,7 +68,8 @@ class Song:
 
     @property
     def tempo_bpm(self) -> float:
-        return tempo_of(self.beats_s)
+        """Rounded, as the times are: those of a song at 140 give 140.0001."""
+        return round(tempo_of(self.beats_s), 2)
 
 
 def truth(folder: Path) -> NDArray[np.float64]:

@@ -17,7 +17,8 @@ Yang and Lerch (2018) take it: 1 where they agree. Distances from 62 songs are m
 from the songs of ``train``, which are eight times as many, tell makers apart that are nearly alike.
 
 `SPLIT` is one of those of the songs, or ``held-out``: test and validation together, which nobody
-learned from. Intervals say how sure it is that the starter is nearer than the chains, or further.
+learned from; or ``all``, the songs learned from and held out together. Intervals say how sure it is
+that the starter is nearer than the chains, or further.
 
 Beside these stands which share of the notes of an accompaniment belong to the chord that is named
 over them, which the five metrics do not see. Copied runs are compared with the songs of the split
@@ -61,8 +62,9 @@ from symmv_builder.vocab import SYMMV_QUALITIES
 
 SEED = 909
 SPLITS = ("test", "validation", "train")
-# Both splits that were not learned from.
-HELD_OUT = "held-out"
+# Both splits that were not learned from, and all three.
+HELD_OUT, ALL = "held-out", "all"
+TOGETHER = {HELD_OUT: SPLITS[:2], ALL: SPLITS}
 RESAMPLES = 1000
 # Pieces for each held-out song.
 PIECES = 2
@@ -213,7 +215,7 @@ def draw(out: Path, name: str, song: QuantisedSong) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root")
-    parser.add_argument("--split", default="test", choices=(*SPLITS, HELD_OUT))
+    parser.add_argument("--split", default="test", choices=(*SPLITS, *TOGETHER))
     parser.add_argument("--bars", type=int, default=16)
     parser.add_argument("--model", type=Path, default=starter.path())
     parser.add_argument("--out", type=Path)
@@ -225,7 +227,7 @@ def main() -> None:
         split: [beginning(song, arguments.bars) for song, _ in songs_of(root, split)]
         for split in SPLITS
     }
-    measured = SPLITS[:2] if arguments.split == HELD_OUT else (arguments.split,)
+    measured = TOGETHER.get(arguments.split, (arguments.split,))
     compared = [song for split in measured for song in songs[split]]
     others = [song for split in SPLITS[:2] if split not in measured for song in songs[split]]
     models = compose.load(arguments.model)
@@ -249,7 +251,7 @@ def main() -> None:
         print(
             f"notes beside the melody that belong to their chord, {name}: {chord_tones(music):.2f}"
         )
-    held_out = {} if arguments.split == "train" else {"held-out songs": compared}
+    held_out = {} if "train" in measured else {"held-out songs": compared}
     for words, melody in (("notes", False), ("melody notes", True)):
         corpus = Corpus(corpus_songs, melody=melody)
         for name, music in {**pieces, **held_out}.items():

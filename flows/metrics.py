@@ -109,4 +109,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from .metrics import main as run_main
+
+    sys.exit(run_main())

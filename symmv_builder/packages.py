@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +117,8 @@ def not_installed(name: str, prefer: str = "", also: str = "") -> MissingPackage
 
 
 def _lacks_any(projects: Iterable[str]) -> bool:
+    from importlib import metadata
+
     for project in projects:
         try:
             metadata.version(project)
@@ -129,6 +130,9 @@ def _lacks_any(projects: Iterable[str]) -> bool:
 @lru_cache(maxsize=1)
 def extras() -> dict[str, frozenset[str]]:
     """List the packages that each extra asks for, those of the extras in it included."""
+    # Only hints need it, and it takes a tenth of the start of a command.
+    from importlib import metadata
+
     try:
         requirements = metadata.requires(THIS) or []
     except metadata.PackageNotFoundError:

@@ -94,13 +94,17 @@ class Settings:
         With `read_only` nothing is made or written, a root that is not there is an empty one, and
         the ledger is opened when it is first asked for.
         """
+        from symmv_builder.storage.outcomes import LedgerFile
         from symmv_builder.storage.root import Root
         from symmv_builder.storage.store import Store
 
         root = Root(self.root)
         manifests = Root(self.manifests) if self.manifests else root
         ledger = partial(self._open_ledger, root, read_only=read_only)
-        return Store(root, manifests, ledger if read_only else ledger())
+        if not read_only:
+            return Store(root, manifests, ledger())
+        in_root = not self.ledger and root.is_local
+        return Store(root, manifests, ledger, LedgerFile(_ledger_file(root)) if in_root else None)
 
     def open_standing(self) -> "Store":
         """Open the store for a command that changes what is there, and makes no data root.
@@ -133,11 +137,15 @@ class Settings:
                     "it is remote: set SYMMV_LEDGER to a database url, for example "
                     "sqlite:////path/to/ledger.sqlite",
                 )
-            folder = Path(root.path(""))
             if not read_only:
-                _make_folder(folder)
-            url = f"sqlite:///{folder.resolve() / _LEDGER}"
+                _make_folder(Path(root.path("")))
+            url = f"sqlite:///{_ledger_file(root)}"
         return Ledger(url, read_only=read_only)
+
+
+def _ledger_file(root: "Root") -> Path:
+    """Where the ledger of a local root is."""
+    return Path(root.path("")).resolve() / _LEDGER
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ Answers come from the ledger and the sidecars as they are; no model has to be th
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
+from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
@@ -84,21 +86,25 @@ def status(store: "Store", dataset: str) -> Status:
     if not entries and not receipt:
         require_known(store.manifests, dataset)
         return Status(dataset, 0, 0, (), (), (), (), {}, ())
-    recipe = recipe_of(store.manifests, dataset)
-    order = [use.makes for use in recipe.known]
+    recipe = cache(partial(recipe_of, store.manifests, dataset))
     # A build of some results alone is at its end when these are made.
-    artifacts = store.ledger.requested_artifacts(dataset) or receipt.get(
-        "artifacts", [use.makes for use in recipe.uses]
-    )
-    needed = frozenset(artifacts) & set(order)
+    requested = store.outcomes.requested_artifacts(dataset)
+    order = list(receipt.get("artifacts", ()))
+    # A receipt names what there is of most datasets: to read a recipe is to import all its steps.
+    if not store.outcomes.artifacts(dataset).union(requested).issubset(order):
+        order = [use.makes for use in recipe().known]
+        requested = requested or tuple(
+            receipt.get("artifacts", [use.makes for use in recipe().uses])
+        )
+    needed = frozenset(requested or order) & set(order)
     makers: dict[str, tuple[str, str]] = {}
     counts: Counter[tuple[str, bool]] = Counter()
     spent_s = dict.fromkeys(order, 0.0)
-    rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(dataset)}
+    rejections = {(r.entry_id, r.artifact): r for r in store.outcomes.rejections(dataset)}
     ids = {entry.entry_id for entry in entries}
     complete: set[str] = set()
     turned_away: dict[str, Result] = {}
-    for name, lines in groupby(store.ledger.costs(dataset), key=itemgetter(0)):
+    for name, lines in groupby(store.outcomes.costs(dataset), key=itemgetter(0)):
         if name not in ids:
             continue
         reasons = {}
@@ -113,7 +119,11 @@ def status(store: "Store", dataset: str) -> Status:
             turned_away[name] = rejections[name, refused[0]]
         elif needed <= reasons.keys():
             complete.add(name)
-    corrections = corrections_of(store, recipe, dataset, entries)
+    corrections = (
+        corrections_of(store, recipe(), dataset, entries)
+        if read_standing(store.manifests, dataset)
+        else []
+    )
     metadata, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
     return Status(
         dataset=dataset,

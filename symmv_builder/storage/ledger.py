@@ -6,9 +6,7 @@ to it. SQLite in WAL mode by default, PostgreSQL by url; SQLAlchemy Core, no ORM
 """
 
 import importlib
-import shutil
 import sqlite3
-import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,12 +16,12 @@ from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from symmv_builder.errors import OldLedger, StoreUnusable
 from symmv_builder.storage.columns import Text, checksum_column, checksum_of
+from symmv_builder.storage.outcomes import Outcomes, open_to_read
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.urls import shown_url, without_secrets
 
@@ -104,7 +102,7 @@ class KnownFile:
     sha256: str
 
 
-class Ledger:
+class Ledger(Outcomes):
     """All datasets of one data root.
 
     With `read_only` nothing is written: an SQLite file is opened as it lies, also on a file
@@ -258,7 +256,10 @@ class Ledger:
         for entry_id, entry_rows in groupby(rows, key=lambda row: str(row.entry_id)):
             yield entry_id, [Result(*row) for row in entry_rows]
 
-    def stream(self, query: sa.Select[Any]) -> Iterator[Any]:
+    def rows(self, statement: str, dataset: str) -> Iterator[Any]:
+        yield from self.stream(sa.text(statement).bindparams(dataset=dataset))
+
+    def stream(self, query: sa.Executable) -> Iterator[Any]:
         """Iterate over the rows of a query, a few thousand in memory at a time."""
         with self.engine.connect() as connection:
             for part in connection.execution_options(yield_per=5000).execute(query).partitions():
@@ -297,12 +298,6 @@ class Ledger:
         if self.requested_artifacts(dataset) != tuple(artifacts):
             self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
 
-    def requested_artifacts(self, dataset: str) -> tuple[str, ...]:
-        """Read what the last build was asked for, finished or not; empty where there was none."""
-        query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
-        with self.engine.connect() as connection:
-            return tuple((connection.execute(query).scalar() or "").split())
-
     def marks(self, dataset: str) -> Iterator[tuple[str, str, str, str]]:
         """Iterate over entry id, artifact, key and reason of every last result, entry by entry.
 
@@ -312,21 +307,6 @@ class Ledger:
         query = sa.select(*(_RESULTS.c[name] for name in names))
         query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
         yield from self.stream(query)
-
-    def costs(self, dataset: str) -> Iterator[tuple[str, str, str, str, float, str]]:
-        """Iterate over every last result: entry id, artifact, step, backend, seconds and reason,
-        entry by entry."""
-        names = ("entry_id", "artifact", "step", "backend", "seconds", "reason")
-        query = sa.select(*(_RESULTS.c[name] for name in names))
-        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
-        yield from self.stream(query)
-
-    def rejections(self, dataset: str) -> list[Result]:
-        """List the results of a dataset that rejected their entry."""
-        columns = [_RESULTS.c[name] for name in Result.__slots__]
-        query = sa.select(*columns).where(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
-        with self.engine.connect() as connection:
-            return [Result(*row) for row in connection.execute(query)]
 
     def forget_results(self, dataset: str, entry_id: str, artifact: str | None = None) -> None:
         """Remove every result of an entry, or that of one artifact."""
@@ -414,39 +394,11 @@ def _use_wal(connection: Any, _: Any) -> None:
 
 
 def _open_to_read(url: sa.URL) -> sa.Engine:
-    """Make an engine on an SQLite file that never writes to it, nor to its folder if refused.
-
-    SQLite wants to write beside a database even to read it: the index of its write-ahead
-    log. Where it cannot (a read-only file system, a full disk), a file without a log is
-    read as one that does not change, and one with a log is read as a copy.
-    """
-    path = Path(url.database or "")
-    if not url.database or url.database == ":memory:" or not path.exists():
-        return _reader(url, ":memory:")
-    try:
-        return _reader(url, f"file:{quote(str(path.resolve()))}?mode=ro")
-    except sqlite3.OperationalError:
-        log = path.with_name(f"{path.name}-wal")
-        if not log.exists() or not log.stat().st_size:
-            return _reader(url, f"file:{quote(str(path.resolve()))}?immutable=1")
-    copy = tempfile.TemporaryDirectory(prefix="symmv-ledger-")
-    try:
-        for part in (path, log):
-            shutil.copyfile(part, Path(copy.name, part.name))
-    except OSError as error:
-        raise StoreUnusable(f"the ledger {path}", error.strerror or str(error)) from error
-    engine = _reader(url, f"file:{quote(str(Path(copy.name, path.name)))}")
-    weakref.finalize(engine, copy.cleanup)
+    """Make an engine on an SQLite file that is never written to, with one connection."""
+    in_memory = not url.database or url.database == ":memory:"
+    connection, copy = open_to_read(None if in_memory else Path(str(url.database)))
+    connection.execute(f"ATTACH ':memory:' AS {_BESIDE}")
+    engine = sa.create_engine(url, creator=lambda: connection, poolclass=sa.pool.StaticPool)
+    if copy:
+        weakref.finalize(engine, copy.cleanup)
     return engine
-
-
-def _reader(url: sa.URL, place: str) -> sa.Engine:
-    """Make an engine with one connection to a place, tried at once."""
-    connection = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        connection.execute(f"ATTACH ':memory:' AS {_BESIDE}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return sa.create_engine(url, creator=lambda: connection, poolclass=sa.pool.StaticPool)

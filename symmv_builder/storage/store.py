@@ -9,6 +9,7 @@ from symmv_builder.storage.root import Root
 
 if TYPE_CHECKING:
     from symmv_builder.storage.ledger import Ledger
+    from symmv_builder.storage.outcomes import Outcomes
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,20 @@ class Store:
 
     `manifests` is the root itself unless a person keeps it elsewhere, in a git checkout
     for example. `index` is the ledger, or opens it when it is first asked for: the database is
-    half of the start of a small command, and not every question needs it.
+    half of the start of a small command, and not every question needs it. `file`, where there is
+    one, answers questions about outcomes as long as the ledger is not open.
     """
 
     root: Root
     manifests: Root
     index: "Ledger | Callable[[], Ledger]"
+    file: "Outcomes | None" = None
 
     @cached_property
     def ledger(self) -> "Ledger":
         return self.index() if callable(self.index) else self.index
+
+    @property
+    def outcomes(self) -> "Outcomes":
+        """Whoever says with the least effort what became of the steps."""
+        return self.file if self.file and callable(self.index) else self.ledger

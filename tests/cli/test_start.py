@@ -10,6 +10,9 @@ import pytest
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import manifests
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.receipts import write_receipt
+from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
 from tests.datasets.imports.small_releases import notes
 
@@ -52,14 +55,25 @@ def test_a_question_about_an_empty_root_needs_no_database(tmp_path: Path) -> Non
     assert not {name for name in names if name.startswith("symmv_builder.training")}
 
 
-@pytest.mark.parametrize("dataset", ["muvisync", "symmv"])
-def test_a_question_needs_the_database_and_neither_arrow_nor_a_decoder(
-    tmp_path: Path, dataset: str
-) -> None:
-    source = Source("file", "clip")
-    entry = Entry("clip", dataset, "clip", source, source)
-    manifests.write_entries(Root(str(tmp_path)), dataset, [entry])
-    assert heavy(modules("status", "--root", tmp_path)) == {"numpy", "sqlalchemy"}
+@pytest.fixture
+def root(tmp_path: Path) -> Root:
+    """A root in which an entry of SymMV has notes."""
+    root, source = Root(str(tmp_path)), Source("file", "clip")
+    manifests.write_entries(root, "symmv", [Entry("clip", "symmv", "clip", source, source)])
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    ledger.record_results("symmv", [Result("clip", "notes", "transcribe", "k", "x", 1.0)])
+    ledger.close()
+    return root
+
+
+def test_a_question_needs_neither_sqlalchemy_nor_arrow_nor_a_decoder(root: Root) -> None:
+    assert heavy(modules("status", "--root", root.path(""))) == {"numpy"}
+
+
+def test_a_question_about_what_is_built_imports_no_step(root: Root) -> None:
+    write_receipt(root, "symmv", {"artifacts": ["notes"], "metadata": [], "shards": []})
+    names = modules("status", "--root", root.path(""))
+    assert not {name for name in names if name.startswith("symmv_builder.music")}
 
 
 def test_one_stage_on_a_midi_file_needs_no_database(tmp_path: Path) -> None:
