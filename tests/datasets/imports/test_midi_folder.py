@@ -226,6 +226,6 @@ def test_an_import_that_is_killed_goes_on_and_ends_in_the_same_bytes(tmp_path: P
 
 
 def test_a_file_of_hours_is_not_played_to_hear_its_beats() -> None:
-    late = Notes(np.array([0.0, 7200.0]), np.array([1.0, 7201.0]), [60, 64], [80, 80])
+    late = Notes(np.array([0.0, 7200.0]), np.array([1.0, 7201.0]), *np.array([[60, 64], [80, 80]]))
     with pytest.raises(RejectEntry, match="7201 s of notes; beats are heard in 3600 s at most"):
         track_rendered_beats(late, model=None)  # type: ignore[arg-type]
