@@ -35,11 +35,12 @@ class Song:
         return Notes(starts, ends, pitches, np.full(len(starts), 64))
 
 
-def read_song(folder: Path, number: str) -> Song:
-    """MELODY and PIANO of a song of POP909; BRIDGE, a second melody, is in neither part."""
+def read_song(folder: Path, number: str, *, bridge: bool = False) -> Song:
+    """MELODY and PIANO of a song of POP909; BRIDGE, a second melody, only where it is asked for."""
     path = folder / number / f"{number}.mid"
     tracks = [(name.strip(), notes) for name, notes in midi.read_tracks(path)]
-    tracks = [track for track in tracks if track[0] in ("MELODY", "PIANO")]
+    names = ("MELODY", "PIANO", "BRIDGE") if bridge else ("MELODY", "PIANO")
+    tracks = [track for track in tracks if track[0] in names]
     return Song(
         *(np.concatenate([getattr(n, f) for _, n in tracks])
           for f in ("starts_s", "ends_s", "pitches")),

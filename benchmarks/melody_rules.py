@@ -122,6 +122,8 @@ def main() -> None:
         show("transcribed", *measure(map(transcribed, excerpts)))
         return
     show("as it is", *measure(map(case_of, songs)))
+    bridged = (read_song(folder, number, bridge=True) for number in numbers)
+    show("with BRIDGE", *measure(map(case_of, bridged)))
     for change in dict.fromkeys((*DISTURBANCES.values(), *TEXTURES, new_setting)):
         random = np.random.default_rng(SEED + 1)
         show(change.__name__, *measure(case_of(change(song, random)) for song in songs))

@@ -94,12 +94,13 @@ def annotations_of(
     refused = []
     for number, (file, name) in enumerate(places.items(), 1):
         try:
-            for song, annotation in read_songs(file, task).items():
+            for song, annotation in read_songs(file, task):
                 song = name or song
                 if task == "chords":
                     check_labels(annotation)
                 if song in annotations:
-                    refused.append(Refused(str(file), f"another file is of the song {song}"))
+                    cause = f"another annotation is of the song {song}"
+                    refused.append(Refused(str(file), cause))
                 annotations.setdefault(song, annotation)
         except RejectEntry as error:
             refused.append(Refused(str(file), error.detail))
@@ -117,11 +118,11 @@ def annotations_of(
 def _named(task: str, files: list[Path]) -> Iterator[tuple[Path, str]]:
     """List files with the names of their songs where files do not say them.
 
-    Of a copy of POP909 that is the task's own file of each folder.
+    Of a copy of POP909 that is the task's own file of each folder: a text, or ``NNN/NNN.mid``.
     """
-    column = _POP909.get(task)
-    if any(file.name == column for file in files):
-        yield from ((file, file.parent.name) for file in files if file.name == column)
+    own = [file for file in files if file.name == _POP909.get(task, f"{file.parent.name}.mid")]
+    if own and (task in _POP909 or any(file.name in _POP909.values() for file in files)):
+        yield from ((file, file.parent.name) for file in own)
     else:
         yield from ((file, "") for file in files)
 

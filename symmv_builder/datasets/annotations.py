@@ -11,7 +11,8 @@ chords         JSON of `symmv run chords`; text ``start end label`` (.lab), in H
 key            JSON of `symmv run key`; text ``key`` or ``start end key``: the longest counts
 =============  =================================================================================
 
-Everything that cannot be read is a `RejectEntry` with one line.
+Columns of a text stand between blanks, commas or semicolons. Everything that cannot be read is a
+`RejectEntry` with one line.
 """
 
 import json
@@ -24,7 +25,7 @@ import numpy as np
 
 from symmv_builder.backends import midi
 from symmv_builder.errors import Reason, RejectEntry
-from symmv_builder.records import Beats, Chords, Floats, Key, Notes
+from symmv_builder.records import Beats, Chords, Floats, Ints, Key, Notes
 from symmv_builder.text import harmless
 from symmv_builder.vocab import MODES, SYMMV_QUALITIES
 
@@ -35,6 +36,8 @@ MIDI_SUFFIXES = (".mid", ".midi")
 FROM_MIDI = ("transcription", "melody", "beats")
 MELODY_TRACK = "MELODY"
 _MOST_BYTES = 64 * 2**20
+# Whole numbers of annotations are smaller.
+_MOST = 1e9
 # What a damaged file makes of its reader.
 _UNREADABLE = (ValueError, LookupError, TypeError, RecursionError, OverflowError)
 
@@ -79,23 +82,23 @@ def read_labels(path: Path) -> Chords:
     return chords
 
 
-def read_songs(path: Path, task: str) -> dict[str, Any]:
-    """The annotations of a file by the songs' names: one, called as the file without suffix.
+def read_songs(path: Path, task: str) -> list[tuple[str, Any]]:
+    """The annotations of a file with the songs' names: one, called as the file without suffix.
 
     What `symmv run` prints holds an object a line, each called as its own ``file``; a line with a
     reason in the place of a record is left out.
     """
     if path.suffix.lower() not in JSON_SUFFIXES:
-        return {path.stem: read_annotation(path, task)}
+        return [(path.stem, read_annotation(path, task))]
     try:
         lines = [json.loads(line) for line in _lines(_read_text(path))]
         if not all(isinstance(line, dict) and "file" in line for line in lines):
-            return {path.stem: read_annotation(path, task)}
-        records = {Path(str(entry["file"])).stem: entry for entry in lines if "reason" not in entry}
-        return {name: from_json(entry, task) for name, entry in records.items()}
+            return [(path.stem, read_annotation(path, task))]
+        entries = [entry for entry in lines if "reason" not in entry]
+        return [(Path(str(entry["file"])).stem, from_json(entry, task)) for entry in entries]
     except json.JSONDecodeError:
         # One object over several lines, or no JSON at all.
-        return {path.stem: read_annotation(path, task)}
+        return [(path.stem, read_annotation(path, task))]
     except _UNREADABLE as error:
         raise _unreadable(task, error) from error
 
@@ -149,7 +152,16 @@ def _notes(starts: Any, ends: Any, pitches: Any) -> Notes:
     start, end, pitch = (np.asarray(part, dtype=np.float64) for part in (starts, ends, pitches))
     order = np.lexsort((pitch, start))
     velocities = np.full(len(order), 64)
-    return Notes(start[order], end[order], pitch[order].astype(np.int64), velocities)
+    return Notes(start[order], end[order], _whole(pitch[order], "pitch"), velocities)
+
+
+def _whole(values: Any, what: str) -> Ints:
+    """Numbers that count something; `ValueError` where one is no whole number."""
+    table = np.asarray(values, dtype=np.float64)
+    odd = table[(table != np.rint(table)) | ~(np.abs(table) < _MOST)]
+    if len(odd):
+        raise ValueError(f"{what} {odd[0]:g} is no whole number")
+    return table.astype(np.int64)
 
 
 def _marked_notes(entry: Mapping[str, Any]) -> Notes:
@@ -160,7 +172,7 @@ def _marked_notes(entry: Mapping[str, Any]) -> Notes:
 
 
 def _beats(times: Any, positions: Any) -> Beats:
-    return Beats(np.asarray(times, dtype=np.float64), np.asarray(positions, dtype=np.int64))
+    return Beats(np.asarray(times, dtype=np.float64), _whole(positions, "place in the bar"))
 
 
 def _chords(starts: Any, ends: Any, labels: Iterable[Any]) -> Chords:
@@ -203,10 +215,22 @@ _Line = tuple[int, list[str]]
 
 def _from_table(task: str, text: str) -> Any:
     numbered = enumerate(text.splitlines(), 1)
-    lines = [(at, line.split()) for at, line in numbered if _is_content(line)]
+    lines = [(at, _words(line)) for at, line in numbered if _is_content(line)]
     if not lines:
         raise RejectEntry(Reason.UNREADABLE, "the file is empty")
     return _TABLES[task](lines)
+
+
+def _words(line: str) -> list[str]:
+    """Split a line at blanks, or at commas or semicolons where it begins with such a cell.
+
+    Commas in brackets are a chord's: ``C:maj(9,11)``.
+    """
+    words = line.split()
+    mark = next((mark for mark in ";," if mark in words[0]), None)
+    if mark is None:
+        return words
+    return [cell.strip() for cell in re.split(rf"{mark}(?![^(]*\))", line)]
 
 
 def _not_expected(line: _Line, form: str) -> RejectEntry:
@@ -216,18 +240,19 @@ def _not_expected(line: _Line, form: str) -> RejectEntry:
 
 
 def _columns(lines: list[_Line], count: int, form: str) -> tuple[Floats, list[_Line]]:
-    """The first columns of a table as numbers ``[n, count]``, and its lines without headings.
-
-    A first line is one of headings where others follow and it does not begin with a number.
-    """
-    if len(lines) > 1 and not _is_number(lines[0][1][0]):
-        lines = lines[1:]
+    """The first columns of a table as numbers ``[n, count]``, and its lines without headings."""
+    lines = _without_headings(lines)
     for line in lines:
         words = line[1][:count]
         if len(words) < count or not all(map(_is_number, words)):
             raise _not_expected(line, form)
     numbers = [row[:count] for _, row in lines]
     return np.array(numbers, dtype=np.float64).reshape(-1, count), lines
+
+
+def _without_headings(lines: list[_Line]) -> list[_Line]:
+    """A first line is one of headings where others follow and it does not begin with a number."""
+    return lines[1:] if len(lines) > 1 and not _is_number(lines[0][1][0]) else lines
 
 
 def _is_number(word: str) -> bool:
@@ -243,9 +268,13 @@ def _notes_of_table(lines: list[_Line]) -> Notes:
 
 
 def _beats_of_table(lines: list[_Line]) -> Beats:
-    width = min(3, *(len(words) for _, words in lines))
     form = "`time`, `time position` or `time mark downbeat`"
-    table, _ = _columns(lines, width, form)
+    widths = [min(3, len(words)) for _, words in _without_headings(lines)]
+    width = widths[0]
+    table, lines = _columns(lines, width, form)
+    if set(widths) != {width}:
+        odd = next(number for number, each in enumerate(widths) if each != width)
+        raise _not_expected(lines[odd], f"{form}, the same in all lines")
     if width >= 3:
         # POP909: the second column marks every other beat, the third the downbeats.
         return _beats(table[:, 0], np.where(table[:, 2] == 1, 1, 2))
@@ -255,9 +284,10 @@ def _beats_of_table(lines: list[_Line]) -> Beats:
 def _chords_of_table(lines: list[_Line]) -> Chords:
     form = "`start end label`"
     spans, lines = _columns(lines, 2, form)
-    short = next((line for line in lines if len(line[1]) < 3), None)
-    if short is not None:
-        raise _not_expected(short, form)
+    for line in lines:
+        # Another number may follow, such as a likelihood; a word may not: `C minor` is no label.
+        if len(line[1]) < 3 or not all(map(_is_number, line[1][3:])):
+            raise _not_expected(line, form)
     return _chords(spans[:, 0], spans[:, 1], [words[2] for _, words in lines])
 
 

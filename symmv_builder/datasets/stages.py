@@ -84,14 +84,18 @@ def run_stage(
     use = stage_of(recipe.name, uses, name)
     if is_midi:
         from_midi = uses_of(datasets.recipe(_OF_MIDI))
-        uses |= {makes: use for makes, use in from_midi.items() if makes in _READ_FROM_MIDI}
+        uses |= {
+            makes: _as_in(uses.get(makes), use)
+            for makes, use in from_midi.items()
+            if makes in _READ_FROM_MIDI
+        }
         if use.step is not uses[use.makes].step and name in NAMES:
             raise MalformedFile(path, f"{use.step.name} takes a recording, this is a MIDI file")
         use = uses[use.makes]
     if backend is not None:
         uses = with_backend(uses, use, backend, name)
         use = uses[use.makes]
-    values = parse_settings(use.step, settings or {})
+    values = parse_settings(use.step, settings or {}, name)
     uses[use.makes] = replace(use, parameters={**use.parameters, **values})
     if is_midi:
         _refuse_midi(uses, use.makes, path)
@@ -109,6 +113,7 @@ def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
     """
     preferred = [_OF_MIDI] if is_midi else [_PREFERRED[name]] if name in _PREFERRED else []
     names: dict[str, None] = {}
+    models: dict[str, None] = {}
     for each in dict.fromkeys((*preferred, *_OF_RECORDINGS)):
         recipe = datasets.recipe(each)
         uses = uses_of(recipe)
@@ -119,8 +124,9 @@ def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
             continue
         if backend is None or backend in backends.names(use.step.slot or ""):
             return recipe
+        models |= dict.fromkeys(backends.names(use.step.slot or ""))
     if name in names or name in NAMES:
-        raise UnknownName("backend", backend or "", where=name)
+        raise UnknownName("backend", backend or "", tuple(models), where=name)
     if name.replace("-", "_") in step_names():
         problem = f"{name} is in no recipe of the package: name one that has it as `recipe`"
         raise WrongArguments(problem)
@@ -158,6 +164,19 @@ def with_backend(uses: Mapping[str, Use], use: Use, backend: str, stage: str) ->
     }
 
 
+def _as_in(of_recording: Use | None, of_midi: Use) -> Use:
+    """Give the use for a MIDI file the recipe's own model and settings, where both have them."""
+    if of_recording is None or of_recording.step.slot != of_midi.step.slot:
+        return of_midi
+    own = of_recording.parameters.items()
+    shared = {name: value for name, value in own if name in of_midi.step.defaults}
+    return replace(
+        of_midi,
+        model=of_recording.model or of_midi.model,
+        parameters={**of_midi.parameters, **shared},
+    )
+
+
 def _refuse_midi(uses: Mapping[str, Use], makes: str, path: Path) -> None:
     """Raise `StopRun` where something on the way reads a recording that a MIDI file is none of."""
     use = uses[makes]
@@ -168,14 +187,17 @@ def _refuse_midi(uses: Mapping[str, Use], makes: str, path: Path) -> None:
             _refuse_midi(uses, name, path)
 
 
-def parse_settings(step: Step, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Read the values that texts give to parameters, by the annotations of the step's function."""
+def parse_settings(step: Step, texts: Mapping[str, str], stage: str) -> dict[str, Any]:
+    """Read the values that texts give to parameters, by the annotations of the step's function.
+
+    Errors call the step as the `stage` was.
+    """
     hints = typing.get_type_hints(step.run)
     values: dict[str, Any] = {}
     for name, text in texts.items():
         if name not in step.defaults:
-            raise UnknownName("parameter", name, tuple(step.defaults), where=step.name)
-        values[name] = _parse(step.name, name, hints[name], text)
+            raise UnknownName("parameter", name, tuple(step.defaults), where=stage)
+        values[name] = _parse(stage, name, hints[name], text)
     return values
 
 

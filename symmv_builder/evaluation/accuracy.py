@@ -153,6 +153,9 @@ def _match_notes(
 ) -> tuple[float, float, float]:
     if not len(reference.starts_s):
         raise ValueError("the reference has no notes")
+    for side, notes in (("estimate", estimate), ("reference", reference)):
+        if (notes.starts_s < 0).any():
+            raise ValueError(f"a note of the {side} begins before 0 s")
     precision, recall, f1, _ = _mir_eval("transcription").precision_recall_f1_overlap(
         *_as_intervals(reference),
         *_as_intervals(estimate),

@@ -18,6 +18,7 @@ from symmv_builder.music.tempo_level import choose_level, listen, magnitudes
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Beats, Floats, GridNotes, Ints, Notes
 from symmv_builder.schema import Column
+from symmv_builder.text import amount
 from symmv_builder.timeline import first_downbeat
 
 # How well onsets have to lie on a grid (0-1), and by how many deviations better than by chance.
@@ -150,7 +151,8 @@ def lies_on_beats(notes: Notes, beats: Beats) -> bool:
 
 def _require_two(beats: Beats) -> None:
     if len(beats.times_s) < 2:
-        raise RejectEntry(Reason.NO_BEATS, f"{len(beats.times_s)} beats found; two make a tempo")
+        count = amount(len(beats.times_s), "beat")
+        raise RejectEntry(Reason.NO_BEATS, f"{count} found; two make a tempo")
 
 
 def _to_beats(times_s: Floats, beats_s: Floats) -> Floats:

@@ -151,6 +151,16 @@ def test_what_is_no_annotation_stops_with_one_line(text: str, suffix: str, run: 
         ("melody", "0 2 C:maj\n", "line 1: expected `onset offset pitch`, not '0 2 C:maj'"),
         ("key", "1 x C:maj\n", "line 1: expected `C major`, `C:maj` or `start end C:maj`, with ma"),
         ("key", "", "the file is empty"),
+        ("chords", "0 2 C minor\n", "line 1: expected `start end label`, not '0 2 C minor'"),
+        ("beats", "0.5 1\n1.0\n", "line 2: expected `time`"),
+        (
+            "beats",
+            "0.5\n1.0 2\n",
+            "line 2: expected `time`, `time position` or `time mark downbeat`, the same in all",
+        ),
+        ("beats", "0.5 1\n1.0 nan\n", "it holds no beats: place in the bar nan is no whole number"),
+        ("melody", "0 1 60.4\n", "it holds no melody: pitch 60.4 is no whole number"),
+        ("melody", "0,5;1,0;60\n", "line 1: expected `onset offset pitch`, not '0,5 1,0 60'"),
     ],
 )
 def test_the_file_and_the_line_that_are_wrong_are_named(
@@ -163,6 +173,40 @@ def test_the_file_and_the_line_that_are_wrong_are_named(
         assert ran.code == 2
         assert ran.err.startswith(f"symmv: bad.txt cannot be used: {said}")
         assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "same"),
+    [
+        ("chords", "0,2,C:maj(9,11)\n2,4,A:min7\n", "0 2 C:maj(9,11)\n2 4 A:min7\n"),
+        ("chords", "start;end;label;p\n0;2;C:maj;.9\n", "0 2 C:maj\n"),
+        ("melody", "onset, offset, pitch\n0, 1, 60\n1, 2, 62\n", "0 1 60\n1 2 62\n"),
+        ("beats", "0.5,1\n1.0,2\n", "0.5 1\n1.0 2\n"),
+        ("key", "0,10,C:maj\n", "C major\n"),
+    ],
+)
+def test_columns_stand_between_blanks_or_commas(task: str, text: str, same: str, run: Any) -> None:
+    said = run(task, save("ours.csv", text), save("truth.txt", same), "--json").json
+    best = {name: value for name, value in said["metrics"].items() if "_half" not in name}
+    assert {name for name, value in best.items() if value != pytest.approx(1)} <= {
+        "beat_f_double", "downbeat_f_double", "cmlt", "amlt",
+    }  # fmt: skip
+
+
+def test_a_note_before_time_0_is_told_of_the_side_that_has_it(run: Any) -> None:
+    ran = run("melody", save("ours.txt", "-1 1 60\n"), save("truth.txt", "0 1 60\n"))
+    assert (ran.code, "a note of the estimate begins before 0 s" in ran.err) == (2, True)
+
+
+def test_two_records_of_one_song_are_told(run: Any) -> None:
+    lines = [
+        {"file": f"{folder}/a.mid", "stage": "key", "tonic": "C", "mode": mode}
+        for folder, mode in (("x", "major"), ("y", "minor"))
+    ]
+    keys = save("keys.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    ran = run("key", keys, save("truth/a.txt", "C:maj\n").parent, "--json")
+    assert (ran.code, ran.json["metrics"]["exact_key"]) == (1, 1.0)
+    assert "keys.jsonl is left out: another annotation is of the song a" in ran.err
 
 
 def test_names_that_do_not_meet_stop_with_one_line(run: Any) -> None:
@@ -241,6 +285,13 @@ def test_a_copy_of_pop909_is_a_reference(run: Any) -> None:
     said = run("beats", beats.parent, "pop909", "--json").json
     assert said["metrics"]["beat_f"] == said["metrics"]["downbeat_f"] == 1
     assert said["unmatched_references"] == ["002"]
+    # Of a task that MIDI files answer, the songs alone: no text, no other take.
+    for song in ("001", "002"):
+        save_midi(f"pop909/{song}/{song}.mid", MELODY=[72, 74], PIANO=[48, 50])
+        save_midi(f"pop909/{song}/versions/{song}-v1.mid", PIANO=[48])
+    for task in ("transcription", "melody"):
+        ran = run(task, "pop909", "pop909", "--json")
+        assert (ran.code, ran.err, sorted(ran.json["per_song"])) == (0, "", ["001", "002"])
 
 
 def build(folder: Path) -> list[dict[str, Any]]:

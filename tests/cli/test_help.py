@@ -1,6 +1,8 @@
 """What a person sees first: help in groups with examples, the version, and completion."""
 
+import ast
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+from symmv_builder import cli
 from symmv_builder.api.options import HELP
 from symmv_builder.cli import app
 from symmv_builder.cli.commands import COMMANDS, PANELS, Commands
@@ -135,3 +138,11 @@ def test_paragraphs_of_help_fill_the_lines_of_the_terminal(words: tuple[str, ...
     for line, following in pairwise(told):
         if line and following:
             assert len(f" {line} {following.split()[0]}") >= 80
+
+
+def test_no_help_holds_brackets_which_would_be_taken_for_markup() -> None:
+    folder = Path(cli.__file__).parent
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                assert not re.search(r"\[[a-z][^]]*]", ast.get_docstring(node) or ""), node.name

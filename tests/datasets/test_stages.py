@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from symmv_builder import datasets
 from symmv_builder.backends import ModelHome, ModelLoader, midi
@@ -76,8 +77,8 @@ def test_a_stage_belongs_to_the_recipe_that_has_it_and_its_backend() -> None:
     assert home("separate") == "v2m-paper"
     with pytest.raises(StopRun, match="lyrics is in no recipe of the package: name one"):
         home("lyrics")
-    with pytest.raises(StopRun, match=r"transcribe has no backend 'nosuch'$"):
-        home("transcribe", "nosuch")
+    with pytest.raises(StopRun, match=r"transcribe has no backend 'transkum' \(did you mean trans"):
+        home("transcribe", "transkum")
     with pytest.raises(StopRun, match=r"no stage is called 'chrods' \(did you mean chords\?\)$"):
         home("chrods")
 
@@ -91,11 +92,41 @@ def test_a_stage_of_a_recipe_has_the_settings_of_that_recipe(song: Path) -> None
 
 
 def test_texts_become_settings_of_the_right_type_or_one_clear_line() -> None:
-    assert parse_settings(key.STEP, {"profile": "vote"}) == {"profile": "vote"}
+    assert parse_settings(key.STEP, {"profile": "vote"}, "key") == {"profile": "vote"}
     with pytest.raises(StopRun, match="it can be relative-pair, krumhansl-schmuckler"):
-        parse_settings(key.STEP, {"profile": "guess"})
-    with pytest.raises(StopRun, match="has no parameter 'hop'"):
-        parse_settings(dynamics.LOUDNESS, {"hop": "1"})
+        parse_settings(key.STEP, {"profile": "guess"}, "key")
+    with pytest.raises(StopRun, match="loudness has no parameter 'hop'"):
+        parse_settings(dynamics.LOUDNESS, {"hop": "1"}, "loudness")
+
+
+class Pulse:
+    """A tracker that hears a beat every quarter of a second, whatever is played."""
+
+    rate_hz, mono = 44_100, True
+
+    def track(self, samples: NDArray[np.float32]) -> Beats:
+        times = np.arange(0.25, len(samples) / self.rate_hz - 2, 0.25)
+        return Beats(times, np.arange(len(times)) % 4 + 1)
+
+
+def test_beats_heard_in_a_midi_file_are_at_the_level_of_the_recipe(tmp_path: Path) -> None:
+    # Chords 0.47 s apart lie on no beats of a file that claims two a second.
+    starts = np.repeat(np.arange(24) * 0.47 + 0.1, 3)
+    path, pitches = tmp_path / "played.mid", np.tile([48, 64, 67], 24)
+    midi.write_notes(path, {"piano": Notes(starts, starts + 0.4, pitches, np.full(72, 80))})
+
+    def heard(recipe: str, **settings: str) -> Beats:
+        model = datasets.recipe(recipe)
+        beats = run_stage("beats", path, lambda *_: Pulse(), recipe=model, settings=settings)
+        assert isinstance(beats, Beats)
+        assert beats.source == "tracked"
+        return beats
+
+    assert heard("symmv").level_confidence is not None
+    assert heard("symmv-paper").level_confidence is None
+    assert heard("symmv-paper", level="chosen").level_confidence is not None
+    with pytest.raises(StopRun, match="beats: level is 'raw'; it can be chosen, pulse"):
+        heard("symmv", level="raw")
 
 
 def test_a_record_of_notes_is_written_as_json_and_as_midi(song: Path, tmp_path: Path) -> None:

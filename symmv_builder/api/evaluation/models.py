@@ -150,9 +150,9 @@ def _option_values(by: ModelScore, options: Mapping[str, Any]) -> dict[str, Any]
     if unknown := sorted(set(options) - set(declared)):
         raise UnknownName(f"option of {by.name}", unknown[0], tuple(declared))
     values = {name: option.checked(options.get(name)) for name, option in declared.items()}
-    for name, value in values.items():
+    for value in values.values():
         if isinstance(value, Path) and not value.is_dir():
-            raise NoSuchPath(value, f"folder, which `{name}` takes")
+            raise NoSuchPath(value, "folder")
     return values
 
 

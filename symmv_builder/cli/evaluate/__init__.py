@@ -174,7 +174,8 @@ def beats(
     """Tracked beats against annotated ones (ESTIMATE REFERENCE), or V2Meow's beat coverage and hit.
 
     Of two names: F of beats and downbeats at each metrical level, CMLt and AMLt. They are files or
-    folders of MIDI, of JSON of `symmv run beats`, of text of `time [place in bar]`, or datasets.
+    folders of MIDI, of JSON of `symmv run beats`, of text (`time`, or `time place-in-bar`), or
+    datasets.
 
     With --reference: coverage, hit and F1 of generated music against the real music of each video.
     MIDI files and recordings are paired with the reference by name: ENTRY.mid, ENTRY-3.wav and
@@ -204,7 +205,8 @@ def beats(
         say(f"coverage without the adjustment of LORIS: {report.scores['bcs_plain']:.1f}")
         if report.alone:
             alone = ", ".join(report.alone[:10])
-            say(f"{len(report.alone)} without a reference that has a beat: {alone}")
+            pieces = amount(len(report.alone), "piece")
+            say(f"{pieces} without a reference that has a beat: {alone}")
         say_left_out(reference, report.left_out)
         say_untrained(report.untrained)
     complain_of(report.refused)

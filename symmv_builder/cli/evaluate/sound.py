@@ -94,7 +94,7 @@ def audio(
 ) -> None:
     """Frechet audio distance between generated and real recordings, or their embeddings.
 
-    Embeddings are .npy or .npz files of shape [n, d], from any model; recordings are embedded here,
+    Embeddings are .npy or .npz files of shape (n, d), from any model; recordings are embedded here,
     and MIDI files are played for it. Distances over different embeddings do not compare.
     """
     report = _heard(measure.audio, paths, reference, backend, sound, split, root)
@@ -127,7 +127,7 @@ def kld(
 ) -> None:
     """V2Meow's divergence of class probabilities between each piece and its original (KLD).
 
-    The classes are the tags of the model that hears; .npy files hold the probabilities [n, classes]
+    The classes are the tags of the model that hears; .npy files hold the probabilities (n, classes)
     of any classifier. Pieces are paired with originals by name, as by `evaluate beats`.
     """
     report = _heard(measure.kld, paths, reference, backend, sound, split, root)

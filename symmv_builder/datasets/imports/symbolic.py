@@ -13,9 +13,10 @@ import numpy as np
 
 from symmv_builder import screen
 from symmv_builder.backends import hash_file, midi, sampler
+from symmv_builder.backends.pyav import DEFAULT_LIMITS
 from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.crawl import probe
-from symmv_builder.errors import WrongWeights
+from symmv_builder.errors import Reason, RejectEntry, WrongWeights
 from symmv_builder.music import chords, melody, rhythm, transcribe
 from symmv_builder.music.rhythm import Level, beats_in_sound
 from symmv_builder.pipeline.step import Step, use
@@ -69,8 +70,13 @@ def track_rendered_beats(
 
     The parameters say who played; there is one renderer and one soundfont. `StopRun` where
     its content is another: the beats would not be
-    those that the key promises. `RejectEntry` (no_beats) with fewer than two beats.
+    those that the key promises. `RejectEntry` (no_beats) with fewer than two beats, and (too_long)
+    where the notes last longer than a recording may.
     """
+    end_s = float(notes.ends_s.max(initial=0.0))
+    if end_s > DEFAULT_LIMITS.max_duration_s:
+        detail = f"{end_s:.0f} s of notes; beats are heard in {DEFAULT_LIMITS.max_duration_s:.0f} s"
+        raise RejectEntry(Reason.TOO_LONG, f"{detail} at most")
     path = sampler.soundfont_path()
     if path.name != soundfont or hash_file(path) != soundfont_sha256:
         problem = f"{path} is not the {soundfont} of {soundfont_sha256[:12]}"

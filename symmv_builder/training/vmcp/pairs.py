@@ -47,14 +47,21 @@ class Pairs:
     @property
     def heard_by(self) -> dict[str, Any]:
         """What heard the music, and as what, for a score to say."""
-        return {"embedding": asdict(self.features.identity), "sound": self.features.sound}
+        kinds = {self.features.sound}
+        if self.files is not None:
+            suffixes = {path.suffix.lower() for path in self.files.values()}
+            kinds = {"rendered" if suffix in MIDI_SUFFIXES else "recording" for suffix in suffixes}
+        sound = " and ".join(sorted(kinds))
+        return {"embedding": asdict(self.features.identity), "sound": sound}
 
-    def music_of(self, row: Mapping[str, Any]) -> Floats32 | None:
-        """Compute features of a row's music, `None` where there is no file of it."""
+    def music_of(self, row: Mapping[str, Any]) -> Floats32:
+        """Compute features of a row's music; `UnusableRow` where there is no file of it."""
         if self.files is None:
             return self.features.of_row(row, self.windows)
         path = self.files.get(row_name(row))
-        return _hear_file(self.features, path, self.windows) if path else None
+        if path is None:
+            raise UnusableRow("no file of music is called so")
+        return _hear_file(self.features, path, self.windows)
 
 
 def open_pairs(

@@ -46,11 +46,10 @@ def score(
     loaded = load(folder, "gvmgen", device)
     request = open_pairs(loaded, root, dataset, split, music, sound)
 
-    def pair(row: Mapping[str, Any]) -> Pair | None:
+    def pair(row: Mapping[str, Any]) -> Pair:
         if not music:
             return own_pair(request, row)
-        video, features = video_segments(row["semantic"], request.segment_s), request.music_of(row)
-        return None if features is None else (video, features)
+        return video_segments(row["semantic"], request.segment_s), request.music_of(row)
 
     pairs, left_out = [], LeftOut()
     for number, row in enumerate(request.rows):

@@ -14,6 +14,8 @@ import pytest
 
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets.imports.importers.midi import scan
+from symmv_builder.datasets.imports.symbolic import track_rendered_beats
+from symmv_builder.errors import RejectEntry
 from symmv_builder.records import Beats, Notes
 from symmv_builder.storage.sidecars import decode
 from tests.datasets.imports.small_releases import Call, Read, notes, write_pop909
@@ -82,6 +84,7 @@ def test_a_folder_of_midi_files_becomes_rows_with_all_that_can_be_heard(
     assert row["parts_is_melody"].any()
     assert np.diff(row["parts_onset_steps"]).min() >= 0
     assert {"chords_labels", "key_tonic", "beats_times_s", "pedal_starts_s"} <= set(row)
+    assert len(row["key_tonics"]) == len(row["key_modes"]) == len(row["key_starts_s"]) >= 1
     assert receipt["made_by"]["beats"] == "written_or_rendered_beats"
 
     # Nothing is said of a video, which there is none of.
@@ -220,3 +223,9 @@ def test_an_import_that_is_killed_goes_on_and_ends_in_the_same_bytes(tmp_path: P
         for root in "wk"
     ]
     assert shards[0] == shards[1]
+
+
+def test_a_file_of_hours_is_not_played_to_hear_its_beats() -> None:
+    late = Notes(np.array([0.0, 7200.0]), np.array([1.0, 7201.0]), *np.array([[60, 64], [80, 80]]))
+    with pytest.raises(RejectEntry, match="7201 s of notes; beats are heard in 3600 s at most"):
+        track_rendered_beats(late, model=None)  # type: ignore[arg-type]

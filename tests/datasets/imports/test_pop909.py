@@ -97,6 +97,10 @@ def test_the_key_is_the_one_that_lasts_longest(
     _, row = imported
     assert (row["key_tonic"], row["key_mode"]) == ("E-", "minor")
     assert -1 <= row["key_correlation"] <= 1
+    assert list(zip(row["key_starts_s"], row["key_ends_s"], strict=True)) == [(0.5, 2.5), (2.5, 8)]
+    assert list(zip(row["key_tonics"], row["key_modes"], strict=True)) == [
+        ("C", "major"), ("E-", "minor"),
+    ]  # fmt: skip
 
 
 def test_columns_of_a_video_are_absent_and_the_receipt_says_which_there_are(

@@ -43,7 +43,7 @@ def test_an_importer_is_called_as_its_module_and_takes_the_options_that_it_decla
 
 def test_a_step_of_an_importer_is_named_after_its_module() -> None:
     listed = [name for name in step_names() if name.startswith(("muvi_sync_", "pop909_"))]
-    assert len(listed) == 14
+    assert len(listed) == 15
     for name in listed:
         module = find_step(name).run.__module__
         assert module.startswith("symmv_builder.datasets.imports.importers.")

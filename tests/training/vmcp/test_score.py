@@ -108,7 +108,9 @@ def test_generated_music_is_taken_from_files_named_by_entry(
     assert (own["songs"], own["ar"]) == (SONGS, 1)
     assert others["ar"] > 3
     few = score.score(*ask, music=write_music(tmp_path / "few", 0, range(2, 5)))
-    assert (few["songs"], few["pool"]) == (3, SONGS)
+    assert (few["songs"], few["pool"], few["sound"]) == (3, SONGS, "rendered")
+    assert len(few["left_out"]) == SONGS - 3
+    assert set(few["left_out"].values()) == {"no file of music is called so"}
 
     ask = learned.gvmgen.best, learned.root, "symmv", "train"
     own = relevance.score(*ask, music=tmp_path / "own")
@@ -170,6 +172,7 @@ def test_recordings_are_taken_as_well_as_midi_and_the_sound_goes_before_the_vide
             write_sound(target, samples, 44_100)
     found = score.score(*ask, music=mixed)
     assert (found["songs"], found["ar"]) == (SONGS, 1)
+    assert found["sound"] == "recording and rendered"
     # Beside a piece's MIDI its video, as `symmv generate` leaves it: another one's, to tell.
     for path in mixed.glob("*.wav"):
         write_media(path.with_suffix(".mp4"), Samples(np.zeros((44_100, 2), np.float32), 44_100,

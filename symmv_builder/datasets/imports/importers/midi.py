@@ -56,6 +56,7 @@ RECIPE = Recipe(
         *symbolic.QUANTISED,
         symbolic.NAMED,
         use(key.STEP, profile="relative-pair"),
+        use(key.SPANS),
     ),
     absent=frozenset({"video_url"}),
 )

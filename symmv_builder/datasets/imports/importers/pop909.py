@@ -43,6 +43,7 @@ from symmv_builder.records import (
     GridNotes,
     Ints,
     Key,
+    KeySpans,
     Notes,
     Parts,
     Source,
@@ -234,25 +235,53 @@ CHORDS = Step(
 def read_key(published: Path, notes: Notes) -> Key:
     """Read the published key in which most of the song stands, spelled as music21 does.
 
-    A song that changes its key has a line for each; one row has one key. The release says
+    A song that changes its key has a line for each (`read_key_spans`). The release says
     nothing of how well a key fits: the correlation is that of the notes with
     Krumhansl-Schmuckler's profile of the published key.
     """
-    lasts: dict[tuple[int, str], float] = {}
-    for start, end, words in read_spans(published, _KEY, last_of(notes) + RECORDING_TAIL_S):
-        with reading(_KEY):
-            [label] = words
-            tonic, _, quality = label.partition(":")
-            name = (pitch_class(tonic), {"maj": "major", "min": "minor"}[quality])
+    lasts: dict[tuple[str, str], float] = {}
+    for start, end, name in _published_keys(published, notes):
         lasts[name] = lasts.get(name, 0.0) + end - start
-    if not lasts:
-        raise RejectEntry(Reason.NO_ANNOTATION, f"{_KEY} names no key")
-    number, mode = max(lasts, key=lambda name: lasts[name])
-    tonic = (MAJOR_TONICS if mode == "major" else MINOR_TONICS)[number]
+    tonic, mode = max(lasts, key=lambda name: lasts[name])
     return Key(tonic, mode, fit_of(notes, tonic, mode, profile="krumhansl-schmuckler"))
 
 
 KEY = Step("pop909_key", 2, reads=("published", "notes"), run=read_key, columns=key.COLUMNS)
+
+
+def read_key_spans(published: Path, notes: Notes) -> KeySpans:
+    """Read the published keys, one after another, spelled as music21 does."""
+    spans = _published_keys(published, notes)
+    return KeySpans(
+        starts_s=np.array([start for start, _, _ in spans]),
+        ends_s=np.array([end for _, end, _ in spans]),
+        tonics=tuple(tonic for _, _, (tonic, _) in spans),
+        modes=tuple(mode for _, _, (_, mode) in spans),
+    )
+
+
+KEY_SPANS = Step(
+    "pop909_key_spans",
+    1,
+    reads=("published", "notes"),
+    run=read_key_spans,
+    columns=key.SPANS.columns,
+)
+
+
+def _published_keys(published: Path, notes: Notes) -> list[tuple[float, float, tuple[str, str]]]:
+    """Start, end, and tonic with mode of each key; `RejectEntry` (no_annotation) without one."""
+    spans = []
+    for start, end, words in read_spans(published, _KEY, last_of(notes) + RECORDING_TAIL_S):
+        with reading(_KEY):
+            [label] = words
+            tonic, _, quality = label.partition(":")
+            number, mode = pitch_class(tonic), {"maj": "major", "min": "minor"}[quality]
+        spans.append((start, end, ((MAJOR_TONICS, MINOR_TONICS)[mode == "minor"][number], mode)))
+    if not spans:
+        raise RejectEntry(Reason.NO_ANNOTATION, f"{_KEY} names no key")
+    return spans
+
 
 RECIPE = Recipe(
     name=NAME,
@@ -267,6 +296,7 @@ RECIPE = Recipe(
         use(PARTS, makes="parts"),
         use(CHORDS, makes="chords"),
         use(KEY, makes="key"),
+        use(KEY_SPANS, makes="key_spans"),
     ),
     absent=frozenset({"video_url"}),
 )
