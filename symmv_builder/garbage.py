@@ -1,5 +1,6 @@
 """Python's garbage collection, kept away from where it finds nothing."""
 
+import atexit
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,3 +20,12 @@ def uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def uncollected_at_exit() -> None:
+    """Collect no garbage when the process ends: its memory goes back as a whole.
+
+    For a command that leaves nothing open: looking through everything that was imported is an
+    eighth of the time of a short one.
+    """
+    atexit.register(gc.freeze)

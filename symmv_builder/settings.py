@@ -323,7 +323,7 @@ def read_settings(
     if not re.fullmatch(r"cpu|cuda(:\d+)?", value["device"]):
         raise settings["device"].wrong("it can be cpu, cuda or cuda:N")
     if value["rate"] and not re.fullmatch(r"[1-9]\d{0,11}", value["rate"]):
-        raise settings["rate"].wrong("it is a number of bytes a second")
+        raise settings["rate"].wrong("it has to be a number of bytes a second")
     paths = {}
     for name, text in value.items():
         table, _, model = name.partition(".")

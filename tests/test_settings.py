@@ -108,7 +108,7 @@ def test_a_file_says_all_that_the_environment_can() -> None:
             "symmv.toml, line 2: colour: a configuration file has no",
         ),
         ("\nrate = 'fast'\n", "symmv.toml, line 2: rate: 'fast' should be a whole number"),
-        ("rate = 0\n", "symmv.toml, line 1: rate is '0'; it is a number of bytes"),
+        ("rate = 0\n", "symmv.toml, line 1: rate is '0'; it has to be a number of bytes"),
         ("device = 'tpu'\n", "symmv.toml, line 1: device is 'tpu'; it can be cpu"),
         ("precision = 'fp8'\n", "symmv.toml, line 1: precision is 'fp8'; it can be fp32"),
         ("sites = 'youtube'\n", "symmv.toml, line 1: sites: 'youtube' should be a list"),
@@ -149,7 +149,7 @@ def test_a_file_in_the_root_cannot_name_another_root() -> None:
 
 
 def test_a_variable_that_is_wrong_is_named_as_its_writer_called_it() -> None:
-    with pytest.raises(StopRun, match=r"^SYMMV_RATE is 'x'; it is a number"):
+    with pytest.raises(StopRun, match=r"^SYMMV_RATE is 'x'; it has to be a number"):
         read_settings(env(SYMMV_RATE="x"))
 
 

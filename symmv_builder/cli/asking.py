@@ -14,6 +14,7 @@ from symmv_builder.cli import completing, options
 from symmv_builder.cli.advice import advised
 from symmv_builder.cli.hints import command
 from symmv_builder.cli.saying import complain, say
+from symmv_builder.garbage import uncollected_at_exit
 from symmv_builder.report import tables
 from symmv_builder.text import amount, harmless
 
@@ -41,6 +42,7 @@ def status(
     Exit code 1 where a dataset that is named has no entries, where of one nothing can be said, and
     where one has lost shards.
     """
+    uncollected_at_exit()
     answer = questions.statuses(options.settings(root), dataset)
     for fault in answer.faults:
         complain(advised(fault))

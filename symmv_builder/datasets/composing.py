@@ -18,7 +18,7 @@ from symmv_builder.training.trainer import ComposeRequest, Option, Trainer
 # What is said of the package's own model whenever it writes.
 STARTER = (
     "the starter model writes: V-MusProd, trained on piano arrangements of POP909 (MIT licence); "
-    "no video was in its training, so it takes tempo, cuts and length from yours, and no more"
+    "no video was in its training, so it takes length, cuts and motion (for the tempo) from yours"
 )
 
 

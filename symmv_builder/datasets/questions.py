@@ -114,7 +114,8 @@ def status(store: "Store", dataset: str) -> Status:
                 makers.setdefault(artifact, (step, backend))
                 counts[artifact, bool(reason)] += 1
                 spent_s[artifact] += seconds
-        refused = [artifact for artifact in order if reasons.get(artifact)]
+        # A step beside what was asked for turns nothing away.
+        refused = [artifact for artifact in order if artifact in needed and reasons.get(artifact)]
         if refused and (name, refused[0]) in rejections:
             turned_away[name] = rejections[name, refused[0]]
         elif needed <= reasons.keys():
@@ -165,16 +166,17 @@ def _metadata(
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:
     """Find the entry of that id; `StopRun` where there is none, or one in several datasets."""
-    entries = [
+    known = [
         entry
         for name in (
             [recipe_of(store.manifests, dataset).name] if dataset else names_in(store.manifests)
         )
         for entry in manifests.read_entries(store.manifests, name)
-        if entry.entry_id == entry_id
     ]
+    entries = [entry for entry in known if entry.entry_id == entry_id]
     if not entries:
-        raise NotFound("entry", entry_id, store.root.shown)
+        ids = [entry.entry_id for entry in known]
+        raise NotFound("entry", entry_id, store.root.shown, ids)
     if len(entries) > 1:
         names = ", ".join(entry.dataset for entry in entries)
         raise WrongArguments(f"{entry_id} is in {names}; say which with `dataset`")

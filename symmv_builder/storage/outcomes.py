@@ -73,7 +73,7 @@ class LedgerFile(Outcomes):
                 _complete(connection)
                 yield from connection.execute(statement, {"dataset": dataset})
         except sqlite3.Error as error:
-            raise StoreUnusable(f"the ledger {self.path}", str(error)) from error
+            raise StoreUnusable(f"the ledger sqlite:///{self.path}", str(error)) from error
 
 
 def _complete(connection: sqlite3.Connection) -> None:
