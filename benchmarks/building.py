@@ -3,10 +3,11 @@
     python benchmarks/building.py [--clip FOLDER] [--other CHECKOUT] [--rounds N]
 
 Six clips of 20 s with pictures and sound are made, and a MuVi-Sync dataset is built of them with
-one worker and an untrained CLIP, or that of a folder with weights of ViT-L/14@336px; `status` is
-asked of an empty root and of that dataset. All models of the recipe are loaded once by themselves,
-which is how a worker starts. With `--other` the same is done with the code of another checkout, in
-turns. The least of all rounds is printed, for other programs on the machine only add to it.
+as many workers as a build takes by itself and an untrained CLIP, or that of a folder with weights
+of ViT-L/14@336px; `status` is asked of an empty root and of that dataset. All models of the recipe
+are loaded once by themselves, which is how a worker starts. With `--other` the same is done with
+the code of another checkout, in turns. The least of all rounds is printed, for other programs on
+the machine only add to it.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def measure(checkout: Path, clips: Path, folder: Path, clip: str) -> dict[str, t
         "help": cost(checkout, "--help"),
         "status, empty root": cost(checkout, "status", "--root", empty),
         "a worker's models": cost(checkout, "muvisync", clip or "untrained-768", program=START),
-        "build muvisync": cost(checkout, *build, "--workers", "1"),
+        "build muvisync": cost(checkout, *build),
         "status, six entries": cost(checkout, "status", "--root", root),
     }
 
