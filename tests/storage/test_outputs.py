@@ -157,9 +157,9 @@ def others(folder: Path) -> Iterator[tuple[Path, list[Path], str]]:
     yield folder / "sub", [], "a folder stands in its place"
     yield given / "x.json", [], "a file stands in the place of a folder"
     yield given / "deep" / "x.json", [], "a file stands in the place of a folder"
-    yield folder / "same", [], "was not made by this command"
+    yield folder / "same", [], "is there already"
     (folder / "dangling").symlink_to(folder / "nowhere")
-    yield folder / "dangling", [], "was not made by this command"
+    yield folder / "dangling", [], "is there already"
 
 
 def test_outputs_that_may_not_be_written_are_one_line(tmp_path: Path) -> None:
@@ -167,6 +167,8 @@ def test_outputs_that_may_not_be_written_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(StopRun, match=line) as caught:
             check_outputs([tmp_path / "fine.json", output], inputs=inputs)
         assert "\n" not in str(caught.value)
+    with pytest.raises(StopRun, match="was not made by this command"):
+        check_outputs([tmp_path / "same"], is_ours=lambda _: False)
     check_outputs([tmp_path / "fine.json", tmp_path / "new" / "fine.json"])
     check_outputs([tmp_path / "same", tmp_path / "dangling"], overwrite=True)
 
