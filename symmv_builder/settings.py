@@ -144,7 +144,7 @@ class Settings:
 
 
 def _ledger_file(root: "Root") -> Path:
-    """Where the ledger of a local root is."""
+    """Give the place of the ledger of a local root."""
     return Path(root.path("")).resolve() / _LEDGER
 
 

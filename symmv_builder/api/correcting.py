@@ -358,7 +358,7 @@ def corrections(settings: Settings, dataset: str, entry_id: str = "") -> list[Co
     require_known(store.manifests, dataset)
     recipe = recipe_of(store.manifests, dataset)
     entries = manifests.read_entries(store.manifests, dataset)
-    outcomes = corrected.corrections_of(store, recipe, dataset, entries)
+    outcomes = corrected.corrections_of(store, lambda: recipe, dataset, entries)
     return [each for each in outcomes if entry_id in ("", each.correction.entry_id)]
 
 

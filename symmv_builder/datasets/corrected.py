@@ -5,7 +5,7 @@ ledger and the sidecars as they are. No model has to be there.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -176,17 +176,18 @@ def _is_trimmed(store: "Store", entry: Entry, span: trimming.Span) -> bool:
 
 
 def corrections_of(
-    store: "Store", recipe: Recipe, dataset: str, entries: Iterable[Entry]
+    store: "Store", recipe: Callable[[], Recipe], dataset: str, entries: Iterable[Entry]
 ) -> list[Corrected]:
     """Every correction that stands, by entry in the manifest's order, with its state.
 
-    Last come those about entries that the manifest does not have.
+    Last come those about entries that the manifest does not have. `recipe` is asked for only where
+    an entry is corrected: to read it is to import its steps.
     """
     by_entry = read_standing(store.manifests, dataset)
     outcomes: list[Corrected] = []
     for entry in entries:
         if mine := by_entry.pop(entry.entry_id, ()):
-            outcomes += corrected_entry(store, recipe, entry, mine).corrections
+            outcomes += corrected_entry(store, recipe(), entry, mine).corrections
     for name, mine in by_entry.items():
         reason = f"there is no entry {name}"
         outcomes += [Corrected(each, NOT_APPLICABLE, reason) for each in mine]

@@ -26,7 +26,6 @@ from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
-from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
@@ -120,11 +119,7 @@ def status(store: "Store", dataset: str) -> Status:
             turned_away[name] = rejections[name, refused[0]]
         elif needed <= reasons.keys():
             complete.add(name)
-    corrections = (
-        corrections_of(store, recipe(), dataset, entries)
-        if read_standing(store.manifests, dataset)
-        else []
-    )
+    corrections = corrections_of(store, recipe, dataset, entries)
     metadata, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
     return Status(
         dataset=dataset,
@@ -166,16 +161,16 @@ def _metadata(
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:
     """Find the entry of that id; `StopRun` where there is none, or one in several datasets."""
-    known = [
+    stored = [
         entry
         for name in (
             [recipe_of(store.manifests, dataset).name] if dataset else names_in(store.manifests)
         )
         for entry in manifests.read_entries(store.manifests, name)
     ]
-    entries = [entry for entry in known if entry.entry_id == entry_id]
+    entries = [entry for entry in stored if entry.entry_id == entry_id]
     if not entries:
-        ids = [entry.entry_id for entry in known]
+        ids = [entry.entry_id for entry in stored]
         raise NotFound("entry", entry_id, store.root.shown, ids)
     if len(entries) > 1:
         names = ", ".join(entry.dataset for entry in entries)

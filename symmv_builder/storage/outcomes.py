@@ -1,4 +1,4 @@
-"""What became of the steps of a dataset: the questions that a ledger is asked most often.
+"""Tells what became of the steps of a dataset: the questions that a ledger is asked most often.
 
 They are plain SQL, so that one text serves both that answer: `storage.ledger.Ledger`, through
 SQLAlchemy, for every database, and `LedgerFile`, through Python's own sqlite3, for a file that is
@@ -24,7 +24,7 @@ _COLUMNS = {"asked": ("dataset", "artifacts"), "results": ("dataset", *Result.__
 
 
 class Outcomes(ABC):
-    """Whoever can be asked what became of the steps of a dataset."""
+    """The questions about the steps of a dataset, for whatever answers a SELECT."""
 
     @abstractmethod
     def rows(self, statement: str, dataset: str) -> Iterator[Any]:

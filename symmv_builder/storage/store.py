@@ -18,14 +18,14 @@ class Store:
 
     `manifests` is the root itself unless a person keeps it elsewhere, in a git checkout
     for example. `index` is the ledger, or opens it when it is first asked for: the database is
-    half of the start of a small command, and not every question needs it. `file`, where there is
-    one, answers questions about outcomes as long as the ledger is not open.
+    half of the start of a small command, and not every question needs it. `ledger_file`,
+    where there is one, answers questions about outcomes as long as the ledger is not open.
     """
 
     root: Root
     manifests: Root
     index: "Ledger | Callable[[], Ledger]"
-    file: "Outcomes | None" = None
+    ledger_file: "Outcomes | None" = None
 
     @cached_property
     def ledger(self) -> "Ledger":
@@ -33,5 +33,5 @@ class Store:
 
     @property
     def outcomes(self) -> "Outcomes":
-        """Whoever says with the least effort what became of the steps."""
-        return self.file if self.file and callable(self.index) else self.ledger
+        """Choose what says with the least effort what became of the steps."""
+        return self.ledger_file if self.ledger_file and callable(self.index) else self.ledger
